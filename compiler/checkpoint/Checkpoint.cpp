@@ -207,7 +207,7 @@ Checkpoint Checkpoint::declared(std::vector<TensorInfo> tensors) {
   return checkpoint;
 }
 
-const TensorInfo* Checkpoint::find(StringRef name) const {
+const TensorInfo* Checkpoint::find(StringRef name) const& {
   auto place = places.find(name);
   return place == places.end() ? nullptr : &all[place->second];
 }

@@ -30,9 +30,13 @@ public:
   Checkpoint& operator=(Checkpoint&&) = default;
 
   bool hasData() const { return !shards.empty(); }
-  const TensorInfo* find(llvm::StringRef name) const; // nullptr if absent
-  const std::vector<TensorInfo>& tensors() const { return all; } // by file, then by place in it
-  const std::vector<ShardFile>& files() const { return shards; }
+  // What is handed out belongs to this checkpoint, so a temporary one hands out nothing.
+  const TensorInfo* find(llvm::StringRef name) const&; // nullptr if absent
+  const TensorInfo* find(llvm::StringRef name) const&& = delete;
+  const std::vector<TensorInfo>& tensors() const& { return all; } // by file, then by place in it
+  const std::vector<TensorInfo>& tensors() const&& = delete;
+  const std::vector<ShardFile>& files() const& { return shards; }
+  const std::vector<ShardFile>& files() const&& = delete;
   // BLAKE2b-256 over all shards' names and header hashes in order; all zeros for declared tensors.
   Hash hashOfHeaders() const;
   uint64_t dataBytes() const; // of all shards together
