@@ -1,7 +1,7 @@
 // R1's real layout (91,991 tensors in 163 shards, 688 GB of data that is a hole) opens in about a second and is complete.
 #include "compiler/checkpoint/ExpectedTensors.h"
 #include "test/unit/compiler/checkpoint/Support.h"
-#include <chrono>
+#include <ctime>
 
 using namespace r1::checkpoint;
 using namespace r1::checkpoint::test;
@@ -58,9 +58,11 @@ TEST(RealLayout, OpensR1) {
   folder.write("model.safetensors.index.json", index.dump());
   folder.write("config.json", readAll(configPath));
 
-  auto start = std::chrono::steady_clock::now();
+  // Processor time, because a test machine may be busy.
+  auto now = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
+  double start = now();
   auto checkpoint = Checkpoint::open(folder.str());
-  double opened = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double opened = now() - start;
   ASSERT_TRUE(static_cast<bool>(checkpoint)) << messageOf(std::move(checkpoint));
   EXPECT_EQ(checkpoint->tensors().size(), 91991u);
   EXPECT_EQ(checkpoint->files().size(), kShards);
@@ -69,11 +71,11 @@ TEST(RealLayout, OpensR1) {
   auto config = ModelConfig::load(folder.str());
   ASSERT_TRUE(static_cast<bool>(config));
   TensorCheck check = checkTensors(*config, *checkpoint);
-  double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double all = now() - start;
   EXPECT_EQ(messageOf(check.takeError()), "");
   EXPECT_TRUE(check.hasMtp);
   EXPECT_TRUE(check.notes.empty());
-  std::printf("opened %zu tensors in %.2f s, checked after %.2f s\n", checkpoint->tensors().size(), opened, all);
+  std::printf("opened %zu tensors in %.2f s, checked after %.2f s of processor time\n", checkpoint->tensors().size(), opened, all);
 
   // The declaration for --weights=none is the same table.
   Checkpoint declared = declaredCheckpoint(*config);
