@@ -12,7 +12,7 @@ packages=(
   liblld-22-dev libzstd-dev zlib1g-dev                       # the linker as a library, and what it links
   flatbuffers-compiler libflatbuffers-dev                    # the artifact's index
   libcli11-dev nlohmann-json3-dev libpcre2-dev libsodium-dev # command lines, JSON, the tokenizer's patterns, hashes
-  libgtest-dev libbenchmark-dev                              # tests
+  libgtest-dev libbenchmark-dev clang-format-22              # tests and lints
 )
 
 installed() { # of $packages, one a line
