@@ -37,7 +37,8 @@ def Kern_DispatchOp : Kern_Op<"dispatch"> {
   let description = [{
     `fixed` is `[inputs, outputs]`: so many leading operands the skeleton reads itself, so many leading results it writes itself. The
     remaining operands are read by holes, the remaining results stored by the hole that stores. `hole_inputs` names, for each hole, the
-    operands whose elements follow the skeleton's leading values among the block's arguments. `grid` is a list of (dimension, value)
+    operands whose elements follow the skeleton's leading values among the block's arguments. `rows_dim` is the dynamic size of every result
+    (0 tokens, 1 rows of logits). `grid` is a list of (dimension, value)
     pairs as in runtime/artifact/artifact.fbs.
 
     dispatch_c1: `fixed` fits the operands and results.
@@ -46,11 +47,11 @@ def Kern_DispatchOp : Kern_Op<"dispatch"> {
     dispatch_c4: the grid is a list of pairs with a known dimension (-1 to 2) and a positive value.
   }];
   let arguments = (ins StrAttr:$skeleton, DictionaryAttr:$params, Variadic<AnyType>:$inputs, DenseI64ArrayAttr:$fixed,
-                       DenseI64ArrayAttr:$grid, ArrayAttr:$hole_inputs, StrArrayAttr:$fusions, DictionaryAttr:$cost);
+                       DenseI64ArrayAttr:$grid, I64Attr:$rows_dim, ArrayAttr:$hole_inputs, StrArrayAttr:$fusions, DictionaryAttr:$cost);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region VariadicRegion<AnyRegion>:$holes);
   let assemblyFormat = [{
-    $skeleton $params `(` $inputs `)` `fixed` $fixed `grid` $grid `fusions` $fusions `cost` $cost attr-dict-with-keyword
+    $skeleton $params `(` $inputs `)` `fixed` $fixed `grid` $grid `rows` $rows_dim `fusions` $fusions `cost` $cost attr-dict-with-keyword
     `:` functional-type($inputs, $outputs) `holes` $hole_inputs $holes
   }];
   let hasVerifier = 1;
