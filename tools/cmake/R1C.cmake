@@ -42,14 +42,23 @@ function(r1c_test name)
     ENVIRONMENT "R1C_SHARED=${CMAKE_SOURCE_DIR}/../shared;R1C_BUILD=${CMAKE_BINARY_DIR}")
 endfunction()
 
-# r1c_fuzzer(NAME SOURCES ... LINKS ...): a libFuzzer target, built only with -DR1C_FUZZ=ON.
+# r1c_fuzzer(NAME SOURCES ... LINKS ... SEEDS folder...): a libFuzzer program, built only with -DR1C_FUZZ=ON and run by
+# tools/fuzz.sh, which starts it on the files of the folders (relative ones: below the CMakeLists.txt that says so).
 function(r1c_fuzzer name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
-  if(R1C_FUZZ)
-    add_executable(${name} ${ARG_SOURCES})
-    target_link_libraries(${name} PRIVATE ${ARG_LINKS})
-    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;SEEDS" ${ARGN})
+  if(NOT R1C_FUZZ)
+    return()
   endif()
+  r1c_executable(${name} SOURCES ${ARG_SOURCES} LINKS ${ARG_LINKS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzzers)
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers ${name})
+  list(TRANSFORM ARG_SEEDS PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" REGEX "^[^/]")
+  list(JOIN ARG_SEEDS "\n" seeds)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/fuzzers/${name}.seeds CONTENT "${seeds}\n" @ONLY)
 endfunction()
 
 # r1c_flatbuffer(TARGET SCHEMA...): generates <name>_generated.h beside the schema's path under the build folder.
