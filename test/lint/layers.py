@@ -28,9 +28,9 @@ def rule(path):
     if top == "dialects":
         return ("dialects",), ("llvm",)
     if folder == "compiler/checkpoint":
-        return (), ("json",)
+        return (), ("llvm", "json", "sodium")
     if folder == "compiler/target":
-        return (), ("llvm",)
+        return ("kernels/registry",), ("llvm",)
     if folder == "compiler/interpret":
         return SHARED + ("kernels",), ("llvm",)
     if folder == "compiler/pipeline":
