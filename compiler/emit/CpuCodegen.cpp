@@ -1,6 +1,7 @@
 #include "compiler/emit/CpuCodegen.h"
 #include "compiler/emit/CpuLink.h"
 #include "compiler/emit/HoleLowering.h"
+#include "compiler/emit/Interrupt.h"
 #include "compiler/emit/LLVMSupport.h"
 #include "kernels/registry/cpu_abi.h"
 #include "llvm/Bitcode/BitcodeReader.h"
@@ -250,8 +251,10 @@ Expected<std::string> emitCpuImage(ArrayRef<KernelSource> kernels, const CpuTarg
   std::vector<std::optional<Error>> errors(kernels.size());
   std::atomic<size_t> next = 0;
   auto work = [&] {
-    for (size_t i; (i = next++) < kernels.size();)
-      errors[i].emplace(compile(job, i, compiled[i]));
+    for (size_t i; (i = next++) < kernels.size();) {
+      Error interrupted = checkInterrupt();
+      errors[i].emplace(interrupted ? std::move(interrupted) : compile(job, i, compiled[i]));
+    }
   };
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < std::min<size_t>(options.jobs, kernels.size()); ++i)
