@@ -1,0 +1,36 @@
+#include "kernels/registry/families.h"
+#include "kernels/registry/gemm_scratch.h"
+#include "kernels/registry/params.h"
+
+#include <cstring>
+
+namespace r1::kernels {
+namespace {
+
+template <bool f8> int64_t scratch_bytes(const int64_t* words) {
+  GemmParams p;
+  std::memcpy(&p, words, sizeof p);
+  return gemm_scratch(p.tile_m, p.tile_n * p.accumulators, p.k, f8, p.prologue != 0).bytes;
+}
+
+} // namespace
+
+void add_gemm(std::vector<Skeleton>& rows) {
+  const std::vector<ParamSpec> params = {{"n", false},
+                                         {"k", false},
+                                         {"batch", false},
+                                         {"x_stride", false},
+                                         {"x_batch_stride", false},
+                                         {"accumulators", false},
+                                         {"rows_dim", false},
+                                         {"tile_m", false},
+                                         {"tile_n", false},
+                                         {"prologue", false},
+                                         {"epsilon", true}};
+  const std::vector<HoleSpec> holes = {
+      {"epilogue", kLeadingAccumulators, false}, {"map", 1, true}, {"finish", 2, true}};
+  rows.push_back({"gemm_bf16", "gemm", params, holes, 2, 0, scratch_bytes<false>});
+  rows.push_back({"gemm_f8", "gemm", params, holes, 3, 0, scratch_bytes<true>});
+}
+
+} // namespace r1::kernels

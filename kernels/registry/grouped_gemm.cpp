@@ -1,0 +1,28 @@
+#include "kernels/registry/families.h"
+#include "kernels/registry/gemm_scratch.h"
+#include "kernels/registry/params.h"
+
+#include <cstring>
+
+namespace r1::kernels {
+namespace {
+
+template <bool f8> int64_t scratch_bytes(const int64_t* words) {
+  GroupedGemmParams p;
+  std::memcpy(&p, words, sizeof p);
+  return gemm_scratch(kGroupedRowBlock, p.tile_n * p.accumulators, p.k, f8, false).bytes;
+}
+
+} // namespace
+
+void add_grouped_gemm(std::vector<Skeleton>& rows) {
+  const std::vector<ParamSpec> params = {
+      {"n", false},        {"k", false},      {"experts", false},      {"top_k", false},
+      {"x_stride", false}, {"gather", false}, {"accumulators", false}, {"max_active", false},
+      {"tile_n", false}};
+  const std::vector<HoleSpec> holes = {{"epilogue", kLeadingAccumulators, false}};
+  rows.push_back({"grouped_gemm_bf16", "grouped_gemm", params, holes, 3, 0, scratch_bytes<false>});
+  rows.push_back({"grouped_gemm_f8", "grouped_gemm", params, holes, 4, 0, scratch_bytes<true>});
+}
+
+} // namespace r1::kernels
