@@ -11,6 +11,12 @@ TextFilter::TextFilter(std::vector<std::string> strings) : strings_(std::move(st
 
 TextFilter::Found TextFilter::add(std::string_view piece) {
   held_ += piece;
+  return look(true);
+}
+
+TextFilter::Found TextFilter::flush() { return look(false); }
+
+TextFilter::Found TextFilter::look(bool more_may_come) {
   // The earliest position at which a string is complete, or may still become so.
   for (size_t at = 0; at < held_.size(); ++at) {
     std::string_view rest = std::string_view(held_).substr(at);
@@ -20,7 +26,7 @@ TextFilter::Found TextFilter::add(std::string_view piece) {
       const std::string& s = strings_[i];
       if (rest.starts_with(s)) {
         if (complete < 0 || s.size() > strings_[size_t(complete)].size()) complete = int(i);
-      } else if (rest.size() < s.size() && std::string_view(s).starts_with(rest)) {
+      } else if (more_may_come && rest.size() < s.size() && std::string_view(s).starts_with(rest)) {
         open = true;
       }
     }
@@ -31,7 +37,5 @@ TextFilter::Found TextFilter::add(std::string_view piece) {
   }
   return {std::exchange(held_, {}), -1};
 }
-
-std::string TextFilter::flush() { return std::exchange(held_, {}); }
 
 }  // namespace r1

@@ -17,10 +17,12 @@ public:
   };
   // What follows a match stays inside and is looked at by the next call.
   Found add(std::string_view piece);
-  // The end of the stream: what was held back.
-  std::string flush();
+  // The end of the stream: looks at what was held back. After a match there may be more: flush again.
+  Found flush();
 
 private:
+  Found look(bool more_may_come);
+
   std::vector<std::string> strings_;
   std::string held_;
 };

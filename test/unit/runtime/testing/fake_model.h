@@ -19,7 +19,7 @@ int32_t expected_next(std::span<const int32_t> ids);
 
 struct FakeOptions {
   bool weights = true;                                    // false: as --weights=none
-  std::string side_file;                                  // weights in a file of this name beside the artifact
+  std::string side_file = {};                             // weights in a file of this name beside the artifact
   std::function<void(artifact::ArtifactT&)> change = {};  // before the index is written
 };
 
