@@ -12,14 +12,16 @@ packages=(
   liblld-22-dev libzstd-dev zlib1g-dev                       # the linker as a library, and what it links
   flatbuffers-compiler libflatbuffers-dev                    # the artifact's index
   libcli11-dev nlohmann-json3-dev libpcre2-dev libsodium-dev # command lines, JSON, the tokenizer's patterns, hashes
-  libgtest-dev libbenchmark-dev                              # tests
+  libgtest-dev libbenchmark-dev clang-format-22              # tests and lints
 )
 
 installed() { # of $packages, one a line
   { dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true; } | sed -n 's/^installed //p'
 }
 
-has_candidate() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [0-9] ]]; }
+served() { # whether the sources offer all that is missing
+  [ "$(apt-cache policy "${missing[@]}" 2>/dev/null | grep -c '^ *Candidate: [0-9]')" -eq ${#missing[@]} ]
+}
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -56,11 +58,17 @@ apt=(apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -q -y)
 
 start=$SECONDS
 say "reading the package lists"
-"${apt[@]}" update >>"$log" 2>&1 || fail "'apt-get update' failed, see $PWD/$log; is there a network, and are the sources under /etc/apt right?"
+update() { # apt-get calls it a success when some archive does not answer; then `why` says so
+  "${apt[@]}" update >>"$log" 2>&1 || why="'apt-get update' failed"
+  why=${why:-$(sed -n 's/^W: Failed to fetch \(\S*\) *\(.*\)/\1 does not answer: \2/p' "$log" | tail -1)}
+}
+why=
+update
 
 # LLVM 22 came to Debian 12 through its security archive, which a root made by debootstrap does not name. The mirror that
 # serves bookworm itself serves it under the same name with -security.
-if ! has_candidate clang-22; then
+if ! served; then
+  [ -z "$why" ] || fail "$why; is there a network, and are the sources under /etc/apt right? See $PWD/$log"
   mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' | awk '$1 == "bookworm" { uri = $2 } END { print uri }')
   mirror=${mirror%/}
   [ -n "$mirror" ] || fail "no source under /etc/apt names bookworm: add Debian 12's main and security archives, then run this again"
@@ -68,13 +76,14 @@ if ! has_candidate clang-22; then
   say "the security archive (where LLVM 22 is) is not enabled: adding $list"
   printf 'Types: deb\nURIs: %s-security\nSuites: bookworm-security\nComponents: main\nSigned-By: %s\n' \
     "$mirror" /usr/share/keyrings/debian-archive-keyring.gpg >"$list"
-  if ! "${apt[@]}" update >>"$log" 2>&1 || ! has_candidate clang-22; then
+  update
+  if ! served; then
     rm -f "$list"
-    fail "$mirror-security does not serve clang-22 (see $PWD/$log): enable Debian 12's security archive, suite bookworm-security, under /etc/apt, then run this again"
+    fail "$mirror-security does not serve all of ${missing[*]} (see $PWD/$log): enable Debian 12's security archive, suite bookworm-security, under /etc/apt, then run this again"
   fi
 fi
 
 say "installing ${#missing[@]} packages (a minute or two)"
 "${apt[@]}" install --no-install-recommends "${missing[@]}" >>"$log" 2>&1 ||
-  fail "apt-get could not install the packages: $(grep -m1 '^E:' "$log" || echo 'no reason given'); all it said is in $PWD/$log"
+  fail "apt-get could not install the packages: ${why:-$(grep -m1 '^E:' "$log" || echo 'no reason given')}; all it said is in $PWD/$log"
 say "done in $((SECONDS - start)) s"

@@ -38,7 +38,7 @@ def Kern_DispatchOp : Kern_Op<"dispatch"> {
     `fixed` is `[inputs, outputs]`: so many leading operands the skeleton reads itself, so many leading results it writes itself. The
     remaining operands are read by holes, the remaining results stored by the hole that stores. `hole_inputs` names, for each hole, the
     operands whose elements follow the skeleton's leading values among the block's arguments. `rows_dim` is the dynamic size of every result
-    (0 tokens, 1 rows of logits). `grid` is a list of (dimension, value)
+    (0 tokens, 1 rows of logits). `layer` is the layer of the cache among the operands. `grid` is a list of (dimension, value)
     pairs as in runtime/artifact/artifact.fbs.
 
     dispatch_c1: `fixed` fits the operands and results.
@@ -47,7 +47,8 @@ def Kern_DispatchOp : Kern_Op<"dispatch"> {
     dispatch_c4: the grid is a list of pairs with a known dimension (-1 to 2) and a positive value.
   }];
   let arguments = (ins StrAttr:$skeleton, DictionaryAttr:$params, Variadic<AnyType>:$inputs, DenseI64ArrayAttr:$fixed,
-                       DenseI64ArrayAttr:$grid, I64Attr:$rows_dim, ArrayAttr:$hole_inputs, StrArrayAttr:$fusions, DictionaryAttr:$cost);
+                       DenseI64ArrayAttr:$grid, I64Attr:$rows_dim, ArrayAttr:$hole_inputs, StrArrayAttr:$fusions, DictionaryAttr:$cost,
+                       OptionalAttr<I64Attr>:$layer);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region VariadicRegion<AnyRegion>:$holes);
   let assemblyFormat = [{

@@ -11,13 +11,16 @@ class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemo
 def Plan_TensorOp : Plan_Op<"tensor"> {
   let summary = "a packed weight in the segment";
   let description = [{
+    Segment 0 holds literals and is always stored, segment 1 the weights. `random` is what `r1run bench --random-weights` fills it with: uniform
+    in (-r, r), or ones where r is 0.
+
     tensor_c1: offset is a multiple of 64 and, like bytes, not negative.
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$layout, DenseI64ArrayAttr:$shape,
                        TypedArrayAttrBase<Kern_SourceAttr, "sources">:$sources, OptionalAttr<DenseF32ArrayAttr>:$values,
-                       TypeAttr:$element_type, I64Attr:$offset, I64Attr:$bytes, F64Attr:$random_scale);
+                       TypeAttr:$element_type, I64Attr:$segment, I64Attr:$offset, I64Attr:$bytes, F64Attr:$random_scale);
   let assemblyFormat = [{
-    $name $layout $shape $sources (`values` $values^)? `type` $element_type `at` $offset `bytes` $bytes `random` $random_scale attr-dict
+    $name $layout $shape $sources (`values` $values^)? `type` $element_type `in` $segment `at` $offset `bytes` $bytes `random` $random_scale attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -20,6 +20,7 @@
 #define R1_ISA R1_JOIN(isa, R1_ISA_SUFFIX)
 
 #define R1_INLINE static inline __attribute__((always_inline))
+#define R1_MEMBER inline __attribute__((always_inline)) // the same for a non-static member
 
 // R1_SKELETON(gemm_bf16, GemmParams) { ... } defines r1_gemm_bf16<suffix>.
 #define R1_SKELETON(name, Params)                                                                            \
