@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   uint64_t end = header->headerBytes;
   for (const TensorInfo& tensor : header->tensors) {
-    if (tensor.offset != end || tensor.bytes * 8 != static_cast<uint64_t>(tensor.elements()) * bitsOf(tensor.dtype))
+    if (tensor.offset != end ||
+        tensor.bytes * 8 != static_cast<uint64_t>(tensor.elements()) * bitsOf(tensor.dtype))
       std::abort();
     end += tensor.bytes;
   }

@@ -91,7 +91,8 @@ TEST(ExpectedTensors, ScalesCoverPartialBlocks) {
   some.unquantizedModules = {"model.layers.1.self_attn", "mlp.gate", "lm_head"};
   Checkpoint partly = declaredCheckpoint(some);
   EXPECT_EQ(partly.find("model.layers.1.self_attn.o_proj.weight")->dtype, DType::BF16);
-  EXPECT_EQ(partly.find("model.layers.0.mlp.gate_proj.weight")->dtype, DType::F8E4M3) << "mlp.gate is not a part of mlp.gate_proj";
+  EXPECT_EQ(partly.find("model.layers.0.mlp.gate_proj.weight")->dtype, DType::F8E4M3)
+      << "mlp.gate is not a part of mlp.gate_proj";
 }
 
 TEST(ExpectedTensors, AgreesWithR1sInventory) {
@@ -113,15 +114,24 @@ TEST(ExpectedTensors, NamesEveryDifference) {
   const Row rows[] = {
       {[](auto& t) { remove(t, "model.norm.weight"); }, {"'model.norm.weight'", "[160]", "missing"}},
       {[](auto& t) { remove(t, "lm_head.weight"); }, {"'lm_head.weight'", "missing"}},
-      {[](auto& t) { named(t, "model.norm.weight").shape = {161}; }, {"'model.norm.weight'", "model.safetensors", "[161]", "[160]"}},
+      {[](auto& t) { named(t, "model.norm.weight").shape = {161}; },
+       {"'model.norm.weight'", "model.safetensors", "[161]", "[160]"}},
       {[](auto& t) { named(t, "model.norm.weight").shape = {160, 1}; }, {"[160, 1]", "[160]"}},
-      {[](auto& t) { named(t, "model.norm.weight").dtype = "I32"; }, {"'model.norm.weight'", "I32", "F32, BF16 or F16"}},
-      {[](auto& t) { named(t, "model.layers.1.mlp.gate.weight").dtype = "F8_E4M3"; }, {"mlp.gate.weight", "F8_E4M3", "F32, BF16 or F16"}},
-      {[](auto& t) { named(t, "model.layers.0.self_attn.o_proj.weight").dtype = "F8_E5M2"; }, {"o_proj", "F8_E5M2", "or F8_E4M3"}},
-      {[](auto& t) { remove(t, "layers.0.self_attn.o_proj.weight_scale_inv"); }, {"o_proj.weight'", "without scales", "weight_scale_inv"}},
-      {[](auto& t) { named(t, "model.layers.0.mlp.up_proj.weight_scale_inv").shape = {1, 2}; }, {"up_proj.weight_scale_inv", "[1, 2]", "[2, 2]"}},
-      {[](auto& t) { named(t, "model.layers.0.mlp.up_proj.weight_scale_inv").dtype = "BF16"; }, {"scale_inv", "BF16", "expected F32"}},
-      {[](auto& t) { named(t, "model.layers.0.self_attn.o_proj.weight").dtype = "F8_E4M3"; }, {"o_proj", "no quantization_config"}, false},
+      {[](auto& t) { named(t, "model.norm.weight").dtype = "I32"; },
+       {"'model.norm.weight'", "I32", "F32, BF16 or F16"}},
+      {[](auto& t) { named(t, "model.layers.1.mlp.gate.weight").dtype = "F8_E4M3"; },
+       {"mlp.gate.weight", "F8_E4M3", "F32, BF16 or F16"}},
+      {[](auto& t) { named(t, "model.layers.0.self_attn.o_proj.weight").dtype = "F8_E5M2"; },
+       {"o_proj", "F8_E5M2", "or F8_E4M3"}},
+      {[](auto& t) { remove(t, "layers.0.self_attn.o_proj.weight_scale_inv"); },
+       {"o_proj.weight'", "without scales", "weight_scale_inv"}},
+      {[](auto& t) { named(t, "model.layers.0.mlp.up_proj.weight_scale_inv").shape = {1, 2}; },
+       {"up_proj.weight_scale_inv", "[1, 2]", "[2, 2]"}},
+      {[](auto& t) { named(t, "model.layers.0.mlp.up_proj.weight_scale_inv").dtype = "BF16"; },
+       {"scale_inv", "BF16", "expected F32"}},
+      {[](auto& t) { named(t, "model.layers.0.self_attn.o_proj.weight").dtype = "F8_E4M3"; },
+       {"o_proj", "no quantization_config"},
+       false},
       {[](auto& t) { remove(t, "model.layers.2.eh_proj"); }, {"'model.layers.2.eh_proj.weight'", "missing"}},
       {[](auto& t) { remove(t, "model.layers.1.mlp.experts.2."); }, {"experts.2.gate_proj", "missing"}},
   };

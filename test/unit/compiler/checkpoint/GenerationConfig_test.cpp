@@ -17,7 +17,8 @@ ModelConfig model() {
 
 TEST(GenerationConfig, ReadsR1s) {
   auto generation = GenerationConfig::parse(
-      R"({"_from_model_config":true,"bos_token_id":0,"eos_token_id":1,"do_sample":true,"temperature":0.6,"top_p":0.95})", "file", model());
+      R"({"_from_model_config":true,"bos_token_id":0,"eos_token_id":1,"do_sample":true,"temperature":0.6,"top_p":0.95})",
+      "file", model());
   ASSERT_TRUE(static_cast<bool>(generation));
   EXPECT_TRUE(generation->sample);
   EXPECT_EQ(generation->temperature, 0.6);
@@ -34,7 +35,8 @@ TEST(GenerationConfig, FallsBackToTheModels) {
   EXPECT_FALSE(absent->sample);
   EXPECT_EQ(absent->bos, 3);
   EXPECT_EQ(absent->eos, (std::vector<int64_t>{4, 5}));
-  folder.write("generation_config.json", R"({"top_k":20,"eos_token_id":[7,100,8],"temperature":0,"do_sample":true})");
+  folder.write("generation_config.json",
+               R"({"top_k":20,"eos_token_id":[7,100,8],"temperature":0,"do_sample":true})");
   auto partly = GenerationConfig::load(folder.str(), model());
   ASSERT_TRUE(static_cast<bool>(partly));
   EXPECT_EQ(partly->topK, 20);
@@ -45,12 +47,17 @@ TEST(GenerationConfig, FallsBackToTheModels) {
 }
 
 TEST(GenerationConfig, RefusesBadValues) {
-  const std::pair<const char*, const char*> rows[] = {
-      {R"({"temperature":-1})", "temperature is -1"}, {R"({"top_p":1.5})", "top_p is 1.5"},     {R"({"top_p":0})", "top_p is 0"},
-      {R"({"top_k":-3})", "top_k is -3"},             {R"({"do_sample":"yes"})", "do_sample"}, {R"({"eos_token_id":{}})", "eos_token_id"},
-      {"[]", "not a JSON object"},                    {"{", "not valid JSON"}};
+  const std::pair<const char*, const char*> rows[] = {{R"({"temperature":-1})", "temperature is -1"},
+                                                      {R"({"top_p":1.5})", "top_p is 1.5"},
+                                                      {R"({"top_p":0})", "top_p is 0"},
+                                                      {R"({"top_k":-3})", "top_k is -3"},
+                                                      {R"({"do_sample":"yes"})", "do_sample"},
+                                                      {R"({"eos_token_id":{}})", "eos_token_id"},
+                                                      {"[]", "not a JSON object"},
+                                                      {"{", "not valid JSON"}};
   for (const auto& [text, message] : rows)
-    expectLine(messageOf(GenerationConfig::parse(text, "generation_config.json", model())), {"generation_config.json: ", message});
+    expectLine(messageOf(GenerationConfig::parse(text, "generation_config.json", model())),
+               {"generation_config.json: ", message});
 }
 
 } // namespace

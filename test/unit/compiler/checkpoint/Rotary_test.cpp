@@ -51,9 +51,11 @@ TEST(Rotary, MultipliesR1sCosineByOne) {
 TEST(Rotary, BlendsR1sFrequencies) {
   std::vector<float> frequencies = inverseFrequencies(attention(10000, r1Yarn()));
   ASSERT_EQ(frequencies.size(), 32u);
-  // Correction range 10..23 (R1.md 1.3): untouched up to pair 10, divided by 40 from pair 23 on, a ramp between.
+  // Correction range 10..23 (R1.md 1.3): untouched up to pair 10, divided by 40 from pair 23 on, a ramp
+  // between.
   for (int i = 0; i < 32; ++i) {
-    double plain = std::pow(10000.0, -2.0 * i / 64), smooth = 1 - std::min(std::max((i - 10) / 13.0, 0.0), 1.0);
+    double plain = std::pow(10000.0, -2.0 * i / 64),
+           smooth = 1 - std::min(std::max((i - 10) / 13.0, 0.0), 1.0);
     double expected = plain / 40 * (1 - smooth) + plain * smooth;
     EXPECT_NEAR(frequencies[static_cast<size_t>(i)] / expected, 1.0, 4e-7) << i;
   }

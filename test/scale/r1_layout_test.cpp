@@ -1,4 +1,5 @@
-// R1's real layout (91,991 tensors in 163 shards, 688 GB of data that is a hole) opens in about a second and is complete.
+// R1's real layout (91,991 tensors in 163 shards, 688 GB of data that is a hole) opens in about a second and
+// is complete.
 #include "compiler/checkpoint/ExpectedTensors.h"
 #include "test/unit/compiler/checkpoint/Support.h"
 #include <ctime>
@@ -17,8 +18,9 @@ void writeShard(const Folder& folder, const std::string& name, const std::vector
     for (int64_t size : tensor.shape)
       bytes *= static_cast<uint64_t>(size);
     end += bytes;
-    json += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":" + nlohmann::json(tensor.shape).dump() +
-            ",\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+    json += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype +
+            "\",\"shape\":" + nlohmann::json(tensor.shape).dump() + ",\"data_offsets\":[" +
+            std::to_string(begin) + "," + std::to_string(end) + "]}";
   }
   json += "}";
   std::string head;
@@ -28,7 +30,7 @@ void writeShard(const Folder& folder, const std::string& name, const std::vector
   std::filesystem::resize_file(folder.path / name, 8 + json.size() + end);
 }
 
-TEST(RealLayout, OpensR1) {
+TEST(R1Layout, OpensR1) {
   std::string packed = sharedPath("golden/deepseek-r1-tensor-inventory.derived.json.gz");
   std::string configPath = sharedPath("models/deepseek-ai/DeepSeek-R1/config.json");
   if (packed.empty() || configPath.empty())
@@ -75,7 +77,8 @@ TEST(RealLayout, OpensR1) {
   EXPECT_EQ(messageOf(check.takeError()), "");
   EXPECT_TRUE(check.hasMtp);
   EXPECT_TRUE(check.notes.empty());
-  std::printf("opened %zu tensors in %.2f s, checked after %.2f s of processor time\n", checkpoint->tensors().size(), opened, all);
+  std::printf("opened %zu tensors in %.2f s, checked after %.2f s of processor time\n",
+              checkpoint->tensors().size(), opened, all);
 
   // The declaration for --weights=none is the same table.
   Checkpoint declared = declaredCheckpoint(*config);
