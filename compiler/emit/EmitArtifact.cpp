@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 
@@ -101,7 +102,9 @@ KernelSource kernelSource(plan::KernelOp op, const CpuTarget& target) {
   auto [family, rest] = op.getSymName().split("__");
   auto [types, schedule] = rest.split("__");
   std::string processor = target.processor;
-  llvm::replace_if(processor, [](char c) { return !llvm::isAlnum(c); }, '_');
+  for (char& c : processor)
+    if (!llvm::isAlnum(c))
+      c = '_';
   source.name = (family + "__" + types + "__" + processor + "__" + schedule).str();
   source.skeleton = kernels::find_skeleton({op.getSkeleton().data(), op.getSkeleton().size()});
   for (const kernels::ParamSpec& spec : source.skeleton->params) {
