@@ -38,7 +38,7 @@ TEST(R1Layout, OpensR1) {
   Folder folder;
   std::string plain = (folder.path / "inventory.json").string();
   ASSERT_EQ(std::system(("gzip -dc '" + packed + "' > '" + plain + "'").c_str()), 0);
-  nlohmann::ordered_json inventory = nlohmann::ordered_json::parse(readAll(plain), nullptr, false);
+  nlohmann::json inventory = nlohmann::json::parse(readAll(plain), nullptr, false);
   ASSERT_EQ(inventory.size(), 91991u);
 
   constexpr size_t kShards = 163;
