@@ -20,7 +20,8 @@ Status open_with(const ProgramOptions& options, const testing::FakeOptions& fake
 }
 
 TEST(CpuDevice, MissingInstructionsAreNamed) {
-  Status s = open_with({}, {.change = [](ArtifactT& a) { a.targets[0]->features = {"sse2", "avx9000", "quantum-bf16"}; }});
+  Status s = open_with(
+      {}, {.change = [](ArtifactT& a) { a.targets[0]->features = {"sse2", "avx9000", "quantum-bf16"}; }});
   EXPECT_EQ(s.code(), Code::kUnsupported);
   EXPECT_NE(s.message().find("avx9000, quantum-bf16"), std::string::npos) << s.message();
   EXPECT_EQ(s.message().find("sse2"), std::string::npos) << s.message();
@@ -28,7 +29,9 @@ TEST(CpuDevice, MissingInstructionsAreNamed) {
 }
 
 TEST(CpuDevice, OtherDevicesAreRefused) {
-  EXPECT_EQ(open_with({}, {.change = [](ArtifactT& a) { a.targets[0]->device = artifact::Device::Cuda; }}).code(), Code::kUnsupported);
+  EXPECT_EQ(
+      open_with({}, {.change = [](ArtifactT& a) { a.targets[0]->device = artifact::Device::Cuda; }}).code(),
+      Code::kUnsupported);
 }
 
 TEST(CpuDevice, UnknownTargetListsWhatThereIs) {
@@ -46,14 +49,18 @@ TEST(CpuDevice, TooLittleMemoryIsRefusedWithNumbers) {
   EXPECT_EQ(s.code(), Code::kOutOfMemory);
   EXPECT_NE(s.message().find("weights"), std::string::npos) << s.message();
   options.device.memory_limit = 0;
-  s = open_with(options, {.change = [](ArtifactT& a) { a.targets[0]->entries[0]->arena_bytes = uint64_t(1) << 44; }});
+  s = open_with(options,
+                {.change = [](ArtifactT& a) { a.targets[0]->entries[0]->arena_bytes = uint64_t(1) << 44; }});
   EXPECT_EQ(s.code(), Code::kOutOfMemory) << s.message();
 }
 
 TEST(CpuDevice, ImagesThatAreNotSound) {
   Status s = open_with({}, {.change = [](ArtifactT& a) { a.targets[0]->image->bytes -= 1; }});
   EXPECT_EQ(s.code(), Code::kCorrupt) << s.message();
-  s = open_with({}, {.change = [](ArtifactT& a) { a.targets[0]->kernels.push_back(std::make_unique<artifact::KernelT>(*a.targets[0]->kernels[0])); }});
+  s = open_with({}, {.change = [](ArtifactT& a) {
+                  a.targets[0]->kernels.push_back(
+                      std::make_unique<artifact::KernelT>(*a.targets[0]->kernels[0]));
+                }});
   EXPECT_EQ(s.code(), Code::kCorrupt);
   EXPECT_NE(s.message().find("4 kernels"), std::string::npos) << s.message();
 }
@@ -82,13 +89,17 @@ std::vector<float> first_logits(const std::string& path, const ProgramOptions& o
   std::vector<float> row;
   auto program = Program::open(path, options);
   EXPECT_TRUE(program.ok()) << program.status().message();
-  if (!program.ok()) return row;
+  if (!program.ok())
+    return row;
   Session session(**program);
   int32_t ids[] = {3, 4, 5};
-  EXPECT_TRUE(session.prefill(*session.open_sequence(), ids, Want::kLast, [&](int64_t, int64_t, const float* logits) {
-    row.assign(logits, logits + testing::kVocab);
-    return Status();
-  }).ok());
+  EXPECT_TRUE(session
+                  .prefill(*session.open_sequence(), ids, Want::kLast,
+                           [&](int64_t, int64_t, const float* logits) {
+                             row.assign(logits, logits + testing::kVocab);
+                             return Status();
+                           })
+                  .ok());
   return row;
 }
 
@@ -147,7 +158,10 @@ TEST(CpuDevice, ProfileCountsEveryLaunch) {
   ASSERT_TRUE(program.ok());
   Session session(**program);
   int32_t ids[] = {3, 4, 5};
-  ASSERT_TRUE(session.prefill(*session.open_sequence(), ids, Want::kLast, [](int64_t, int64_t, const float*) { return Status(); }).ok());
+  ASSERT_TRUE(session
+                  .prefill(*session.open_sequence(), ids, Want::kLast,
+                           [](int64_t, int64_t, const float*) { return Status(); })
+                  .ok());
   auto times = (*program)->device().take_profile(0);
   ASSERT_EQ(times.size(), 5u);
   for (const LaunchTime& t : times) {
@@ -164,5 +178,5 @@ TEST(Features, SpellingDoesNotMatter) {
   EXPECT_FALSE(has_feature("no such thing"));
 }
 
-}  // namespace
-}  // namespace r1::cpu
+} // namespace
+} // namespace r1::cpu
