@@ -169,7 +169,8 @@ private:
     uint32_t sequences = options_.cache_sequences ? options_.cache_sequences : m.max_batch();
     uint32_t room = a_sequence;
     if (options_.cache_tokens > 0)
-      room = uint32_t(std::min<int64_t>(a_sequence, (options_.cache_tokens + m.page_tokens() - 1) / m.page_tokens()));
+      room = uint32_t(
+          std::min<int64_t>(a_sequence, (options_.cache_tokens + m.page_tokens() - 1) / m.page_tokens()));
     pages_ = room * std::min(sequences, m.max_batch());
     for (uint32_t s : *target_.segments()) {
       const artifact::Segment& segment = *reader_.index().segments()->Get(s);

@@ -141,7 +141,7 @@ TEST(Session, ContextFullChangesNothing) {
 }
 
 TEST(Session, PagesRunOutAndComeBack) {
-  auto program = open(1, 3); // three pages for all sequences
+  auto program = open(1, 3, 60); // three pages for all sequences
   Session session(*program);
   std::mt19937 rng(5);
   auto none = [](int64_t, int64_t, const float*) { return Status(); };
