@@ -3,6 +3,7 @@
 #include "compiler/emit/HoleLowering.h"
 #include "compiler/emit/Interrupt.h"
 #include "compiler/emit/LLVMSupport.h"
+#include "kernels/bitcode.h"
 #include "kernels/registry/cpu_abi.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/DiagnosticInfo.h"
@@ -242,7 +243,8 @@ Expected<std::string> emitCpuImage(ArrayRef<KernelSource> kernels, const CpuTarg
   Expected<SmallVector<char, 0>> holes = lowerHoles(kernels);
   if (!holes)
     return holes.takeError();
-  Job job{kernels, target, options, MemoryBufferRef(StringRef(options.bitcode), "skeletons"),
+  std::string_view skeletons = options.bitcode.empty() ? r1::kernels::bitcode(target.isaLevel) : options.bitcode;
+  Job job{kernels, target, options, MemoryBufferRef(StringRef(skeletons), "skeletons"),
           MemoryBufferRef({holes->data(), holes->size()}, "holes")};
 
   // One module and one LLVM context per kernel: threads share nothing, and the grouping does not depend on

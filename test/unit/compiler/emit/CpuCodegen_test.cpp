@@ -3,6 +3,7 @@
 #include "llvm/ADT/bit.h"
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <random>
 
 namespace r1::test {
@@ -153,6 +154,28 @@ TEST_F(CpuCodegen, TouchesNothingBeyondTheLastColumn) {
     EXPECT_EQ(x[kCols - 1], 3.0f);
     EXPECT_EQ(b[kCols - 1], toBf16(3));
   }
+}
+
+TEST_F(CpuCodegen, RowsOfWholeVectorsHaveNoMaskLeft) {
+  std::string folder = testing::TempDir() + "r1c-dump-" + std::to_string(getpid());
+  std::filesystem::create_directory(folder);
+  for (const CpuTarget& target : runnableTargets()) {
+    std::string bitcode = testBitcode(target.isaLevel);
+    CpuEmitOptions options;
+    options.bitcode = bitcode;
+    options.dumpFolder = folder;
+    auto masks = [&](int64_t cols) {
+      llvm::Expected<std::string> image =
+          emitCpuImage({unary("k", "%y = arith.addf %x, %x : f32", cols, 7200)}, target, options);
+      EXPECT_TRUE(bool(image)) << llvm::toString(image.takeError());
+      std::string text = readAll(folder + "/k.0.ll");
+      EXPECT_NE(text.find("define"), std::string::npos);
+      return text.find("llvm.masked") != std::string::npos;
+    };
+    EXPECT_FALSE(masks(7168)) << target.name;
+    EXPECT_TRUE(masks(7163)) << target.name;
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(CpuCodegen, GatedActivationOfTwoAccumulators) {
