@@ -10,7 +10,8 @@ namespace reference = r1::kernels::reference;
 namespace r1::interpret {
 namespace {
 
-/// kv_b_proj [heads * (nope + v), kv_lora] in its two parts: rows of a head are nope key rows, then v value rows.
+/// kv_b_proj [heads * (nope + v), kv_lora] in its two parts: rows of a head are nope key rows, then v value
+/// rows.
 struct KvB {
   std::vector<float> keys, values; // [heads][nope][kv_lora], [heads][v][kv_lora]
 };

@@ -1,4 +1,5 @@
-// The values of one run of a function, and the evaluators of operations that read and set them. Internal to compiler/interpret.
+// The values of one run of a function, and the evaluators of operations that read and set them. Internal to
+// compiler/interpret.
 #pragma once
 #include "compiler/interpret/Interpreter.h"
 
@@ -33,7 +34,8 @@ private:
   llvm::DenseMap<mlir::Value, RuntimeValue> values;
 };
 
-/// "slice's x has 3 rows, its result ..." is a mistake of whoever calls, as is an index that does not exist: each an error of one line.
+/// "slice's x has 3 rows, its result ..." is a mistake of whoever calls, as is an index that does not exist:
+/// each an error of one line.
 llvm::Error checkRows(llvm::StringRef what, int64_t found, int64_t expected);
 llvm::Error checkIndices(llvm::StringRef what, llvm::ArrayRef<int32_t> indices, int64_t limit);
 

@@ -33,7 +33,8 @@ Error checkOperation(Operation* op) {
   return Error::success();
 }
 
-/// Values defined in `block` (arguments included) under the operation of the block that reads them last, itself or in a region.
+/// Values defined in `block` (arguments included) under the operation of the block that reads them last,
+/// itself or in a region.
 void findLastUses(Block& block, DenseMap<Operation*, SmallVector<Value, 2>>& lastUses) {
   auto add = [&](Value value) {
     Operation* last = value.getDefiningOp();

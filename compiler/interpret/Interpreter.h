@@ -1,6 +1,7 @@
-// Executes a function of the r1 dialect on the CPU in float: executable mathematics, against which passes and kernels are judged.
-// Every operation is computed by the reference of its kernel family (sums in double, one rounding to float); a result of element
-// type bf16 is then rounded to nearest even, so that a graph's roundings show and nothing else does.
+// Executes a function of the r1 dialect on the CPU in float: executable mathematics, against which passes and
+// kernels are judged. Every operation is computed by the reference of its kernel family (sums in double, one
+// rounding to float); a result of element type bf16 is then rounded to nearest even, so that a graph's
+// roundings show and nothing else does.
 #pragma once
 #include "compiler/interpret/Weights.h"
 #include "dialects/R1/R1.h"
@@ -8,7 +9,8 @@
 
 namespace r1::interpret {
 
-/// The arguments of an entry function (compiler/import/ImportModel.h) but the page table, which only places the cache in memory.
+/// The arguments of an entry function (compiler/import/ImportModel.h) but the page table, which only places
+/// the cache in memory.
 struct Step {
   llvm::ArrayRef<int32_t> ids, positions; // of T tokens
   llvm::ArrayRef<int32_t> logitRows;      // tokens whose logits are wanted
@@ -16,14 +18,15 @@ struct Step {
   llvm::ArrayRef<int32_t> slots;
 };
 
-/// Keeps references to the function, which must not change meanwhile, and to the weights. One thread at a time.
+/// Keeps references to the function, which must not change meanwhile, and to the weights. One thread at a
+/// time.
 class Interpreter {
 public:
   /// Fails where the function does not verify or holds an operation that is not of the r1 dialect.
   static llvm::Expected<Interpreter> create(mlir::func::FuncOp function, WeightStore& weights);
 
-  /// The function's results for these arguments; their types and static extents are checked. `slots` as in Step: cache operations
-  /// have no such operand.
+  /// The function's results for these arguments; their types and static extents are checked. `slots` as in
+  /// Step: cache operations have no such operand.
   llvm::Expected<llvm::SmallVector<RuntimeValue>> run(llvm::ArrayRef<RuntimeValue> arguments,
                                                       llvm::ArrayRef<int32_t> slots) const;
 

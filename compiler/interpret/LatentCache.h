@@ -1,4 +1,5 @@
-// The latent cache as a plain store: for each layer and sequence slot the latents and rotated keys, by position.
+// The latent cache as a plain store: for each layer and sequence slot the latents and rotated keys, by
+// position.
 #pragma once
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
@@ -9,8 +10,9 @@ namespace r1::interpret {
 
 class LatentCache;
 
-/// An SSA value of type !r1.cache: a store at one moment. Appending gives a later moment of the same store; a read through an earlier
-/// one fails if a later append touched the layer, so that a graph whose order of reads and appends is not its data flow is found out.
+/// An SSA value of type !r1.cache: a store at one moment. Appending gives a later moment of the same store; a
+/// read through an earlier one fails if a later append touched the layer, so that a graph whose order of
+/// reads and appends is not its data flow is found out.
 struct CacheValue {
   LatentCache* store = nullptr;
   uint64_t moment = 0;
@@ -34,11 +36,12 @@ public:
     int64_t slot, position;
     const float *latent, *key;
   };
-  /// Stores the entries in order; a position stored twice keeps the later. Fails, with nothing stored, on a slot or position that does not exist.
+  /// Stores the entries in order; a position stored twice keeps the later. Fails, with nothing stored, on a
+  /// slot or position that does not exist.
   llvm::Expected<CacheValue> append(CacheValue at, int64_t layer, llvm::ArrayRef<Entry> entries);
 
-  /// Latents [length][kv_lora] and keys [length][rope] of positions 0..length-1, valid until the next append. Fails where one of
-  /// them was never stored.
+  /// Latents [length][kv_lora] and keys [length][rope] of positions 0..length-1, valid until the next append.
+  /// Fails where one of them was never stored.
   struct Context {
     const float *latents, *keys;
   };

@@ -11,8 +11,8 @@ struct LogitsRequest {
   std::optional<int64_t> decodeFrom; // tokens from here on go one by one through @decode
 };
 
-/// Float [tokens, vocabulary]: row i predicts token i + 1. `module` holds @prefill and @decode as importModel builds them, in the r1
-/// dialect: after phase import or optimize.
+/// Float [tokens, vocabulary]: row i predicts token i + 1. `module` holds @prefill and @decode as importModel
+/// builds them, in the r1 dialect: after phase import or optimize.
 llvm::Expected<Tensor> interpretLogits(mlir::ModuleOp module, WeightSource& weights,
                                        const LogitsRequest& request);
 

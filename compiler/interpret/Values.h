@@ -12,7 +12,8 @@ namespace r1::interpret {
 
 using Shape = llvm::SmallVector<int64_t, 3>;
 
-/// A dense tensor, row-major. Activations of every type are kept as float; those of type bf16 hold only values that bf16 has.
+/// A dense tensor, row-major. Activations of every type are kept as float; those of type bf16 hold only
+/// values that bf16 has.
 struct Tensor {
   Shape shape;
   std::vector<float> data;
@@ -39,7 +40,8 @@ struct WeightRef {
     Shape shape;
   };
   llvm::SmallVector<Part, 1> parts; // one below the other
-  /// Of expert weights only: expert e is the tensor prefix + e + suffix, of the shape behind the first dimension of parts[0].
+  /// Of expert weights only: expert e is the tensor prefix + e + suffix, of the shape behind the first
+  /// dimension of parts[0].
   bool perExpert = false;
   std::string prefix, suffix;
 };

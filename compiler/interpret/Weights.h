@@ -25,13 +25,15 @@ private:
   const checkpoint::Checkpoint& checkpoint;
 };
 
-/// Weights ready to multiply: parts joined, scales applied, and the last ones used kept in memory up to a bound. One thread at a time.
+/// Weights ready to multiply: parts joined, scales applied, and the last ones used kept in memory up to a
+/// bound. One thread at a time.
 class WeightStore {
 public:
   explicit WeightStore(WeightSource& source, uint64_t maxBytes = uint64_t{1} << 30)
       : source(source), maxBytes(maxBytes) {}
 
-  /// The tensor [rows, columns] (or [rows]) of `weight`, element (r, c) times element (r / 128, c / 128) of `scale` where there is one.
+  /// The tensor [rows, columns] (or [rows]) of `weight`, element (r, c) times element (r / 128, c / 128) of
+  /// `scale` where there is one.
   llvm::Expected<TensorPtr> get(const WeightRef& weight, const WeightRef* scale = nullptr);
   uint64_t bytesKept() const { return bytes; }
 
@@ -48,7 +50,8 @@ private:
   llvm::StringMap<std::list<Kept>::iterator> places;
 };
 
-/// `weight` times its block scales, in place: both row-major, scale one element per 128x128 block of the last two dimensions.
+/// `weight` times its block scales, in place: both row-major, scale one element per 128x128 block of the last
+/// two dimensions.
 void applyBlockScales(Tensor& weight, const Tensor& scale);
 
 /// Tensor e of an expert weight.
