@@ -38,7 +38,8 @@ struct WeightTile {
 
 inline constexpr int64_t kAhead = 4096;
 
-// One row: one strip at a time, so that memory sees a single ascending stream; four sums hide the latency of a dot.
+// One row: one strip at a time, so that memory sees a single ascending stream; four sums hide the latency of
+// a dot.
 R1_INLINE void micro_f8_row(const uint16_t* a, const uint8_t* b, const float* scales, int64_t k, float* c) {
   const E4m3Decoder decode = E4m3Decoder::exact();
   F32x16 total = zero();
@@ -180,10 +181,12 @@ R1_INLINE void dequantise_panel(const WeightTile& w, int64_t k0, int64_t depth, 
   }
 }
 
-// c[rows][strips * 16] = a[rows][w.k] * w. `panel` as gemm_scratch.h says.
+// c[rows][strips * 16] = a[rows][w.k] * w. `panel` as gemm_scratch.h says. What follows the tile in memory is
+// taken for the next tile, and prefetched where there is time.
 template <bool kF8>
 R1_INLINE void multiply_tile(const uint16_t* a, int64_t lda, int64_t rows, const WeightTile& w, float* c,
                              int64_t ldc, uint16_t* panel) {
+  const char* lines = static_cast<const char*>(w.lines);
   if constexpr (kF8) {
     if (rows <= kExactRows) {
       exact_f8(a, lda, rows, w, c, ldc);
@@ -191,11 +194,14 @@ R1_INLINE void multiply_tile(const uint16_t* a, int64_t lda, int64_t rows, const
     }
     for (int64_t k0 = 0; k0 < w.k; k0 += kPanelK) {
       const int64_t depth = min_of(w.k - k0, kPanelK);
+      const char* following = k0 + depth < w.k ? lines + (k0 + depth) * 16 : lines + w.strips * w.k * 16;
       dequantise_panel(w, k0, depth, panel);
-      gemm_block(a + k0, lda, rows, panel, kPanelK * 16, w.strips, depth, c, ldc, k0 > 0);
+      gemm_block(a + k0, lda, rows, panel, kPanelK * 16, w.strips, depth, c, ldc, k0 > 0,
+                 Next{following, w.k * 16, depth * 16});
     }
   } else {
-    gemm_block(a, lda, rows, static_cast<const uint16_t*>(w.lines), w.k * 16, w.strips, w.k, c, ldc, false);
+    gemm_block(a, lda, rows, reinterpret_cast<const uint16_t*>(lines), w.k * 16, w.strips, w.k, c, ldc, false,
+               Next{lines + w.strips * w.k * 32, w.k * 32, min_of(w.k, kBlockK) * 32});
   }
 }
 
