@@ -1,16 +1,18 @@
 // The block product on AMX tiles, see microkernel.h.
 //
 // 32 rows x 32 columns are four sum tiles; a step of 32 k loads two tiles of A and two of B (4 KiB) for four
-// dots, 64 cycles of the tile multiplier against 32 of the load ports. Blocks of kBlockK in k: A's 32 rows
-// are copied to a tile-packed buffer (32 KiB, L1) that serves every pair of strips, so B alone comes from L2.
-// Every group of rows prefetches its share of what comes next in k, as primitives have no hardware prefetch
-// worth its name for tile loads.
+// dots, 64 cycles of the tile multiplier against 32 of the load ports. Blocks of kTileBlockK in k: A's 32
+// rows are copied to a tile-packed buffer (32 KiB, L1) that serves every pair of strips, so B alone comes
+// from L2. Every group of rows prefetches its share of what comes next in k: a tile load touches 16 lines at
+// once and should find them in cache.
 #pragma once
 #include "kernels/primitives/amx.h"
 #include "kernels/primitives/bf16_dot.h"
 
 #if R1_HAS_AMX
 namespace r1::kernels::R1_ISA {
+
+inline constexpr int64_t kTileBlockK = 512;
 
 // `bytes` a step of 32 k for each of the two strips.
 struct TilePrefetch {
@@ -22,7 +24,7 @@ struct TilePrefetch {
 template <bool kLow, bool kRight>
 R1_INLINE void tile_group(const uint16_t* a, const uint16_t* b, int64_t strip_stride, int64_t k, float* c,
                           int64_t ldc, bool accumulate, TilePrefetch ahead) {
-  const uint16_t* a1 = a + 16 * kBlockK;
+  const uint16_t* a1 = a + 16 * kTileBlockK;
   const uint16_t* b1 = b + strip_stride;
   const int64_t stride = ldc * 4;
   if (accumulate) {
@@ -86,11 +88,11 @@ R1_INLINE void configure_tiles(int64_t upper_rows, int64_t lower_rows) {
 R1_INLINE void tile_gemm_block(const uint16_t* a, int64_t lda, int64_t rows, const uint16_t* b,
                                int64_t strip_stride, int64_t strips, int64_t k, float* c, int64_t ldc,
                                bool accumulate, const Next& next) {
-  alignas(64) uint16_t tiles[2 * 16 * kBlockK]; // A as [2][k / 32][16 rows][32 k]
+  alignas(64) uint16_t tiles[2 * 16 * kTileBlockK]; // A as [2][k / 32][16 rows][32 k]
   const int64_t groups = ceil_div(rows, 32);
   int64_t configured = 0;
-  for (int64_t k0 = 0; k0 < k; k0 += kBlockK) {
-    const int64_t kb = min_of(k - k0, kBlockK);
+  for (int64_t k0 = 0; k0 < k; k0 += kTileBlockK) {
+    const int64_t kb = min_of(k - k0, kTileBlockK);
     const bool more = accumulate || k0 > 0;
     const uint16_t* bk = b + k0 * 16;
     const Next following = k0 + kb < k ? Next{bk + kb * 16, strip_stride * 2, kb * 32} : next;
@@ -105,7 +107,7 @@ R1_INLINE void tile_gemm_block(const uint16_t* a, int64_t lda, int64_t rows, con
       }
       for (int64_t r = 0; r < m; ++r)
         for (int64_t i = 0; i < kb; i += 32)
-          store_line(tiles + r / 16 * 16 * kBlockK + i * 16 + r % 16 * 32,
+          store_line(tiles + r / 16 * 16 * kTileBlockK + i * 16 + r % 16 * 32,
                      load_line(a + (r0 + r) * lda + k0 + i));
       TilePrefetch ahead = {static_cast<const char*>(following.lines) + g * step * (kb / 32),
                             following.strip_stride, following.strip_bytes > 0 ? step : 0};

@@ -17,6 +17,7 @@ namespace r1::kernels::R1_ISA {
 
 inline constexpr int64_t kStreamRows = 8;
 inline constexpr int64_t kStreamAhead = 4096;
+inline constexpr int64_t kBlockK = 2048; // 4 strips take 256 KiB of L2; smaller blocks cost stores of sums
 inline constexpr int64_t kGroupRows = 6;
 inline constexpr int64_t kGroupStrips = 4;
 

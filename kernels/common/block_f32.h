@@ -16,6 +16,7 @@ inline constexpr int64_t kGroupStrips = 4;
 inline constexpr int64_t kGroupRows = 4;
 inline constexpr int64_t kGroupStrips = 1;
 #endif
+inline constexpr int64_t kBlockK = 512; // widened rows of a group take 12 KiB of L1, a strip 16 KiB of L2
 inline constexpr int64_t kAheadBytes = 2048;
 
 // kRows rows of widened A (row stride kBlockK) against kStrips strips.

@@ -17,8 +17,6 @@
 
 namespace r1::kernels::R1_ISA {
 
-inline constexpr int64_t kBlockK = 512; // a strip's block is 16 KiB, a row's 1 KiB
-
 // What the caller will read after this block, worth prefetching meanwhile: for strip s, strip_bytes from
 // lines + s * strip_stride (both in bytes). No strip_bytes: nothing.
 struct Next {
