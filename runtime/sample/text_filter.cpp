@@ -11,6 +11,12 @@ TextFilter::TextFilter(std::vector<std::string> strings) : strings_(std::move(st
 
 TextFilter::Found TextFilter::add(std::string_view piece) {
   held_ += piece;
+  return look(true);
+}
+
+TextFilter::Found TextFilter::flush() { return look(false); }
+
+TextFilter::Found TextFilter::look(bool more_may_come) {
   // The earliest position at which a string is complete, or may still become so.
   for (size_t at = 0; at < held_.size(); ++at) {
     std::string_view rest = std::string_view(held_).substr(at);
@@ -19,12 +25,14 @@ TextFilter::Found TextFilter::add(std::string_view piece) {
     for (size_t i = 0; i < strings_.size(); ++i) {
       const std::string& s = strings_[i];
       if (rest.starts_with(s)) {
-        if (complete < 0 || s.size() > strings_[size_t(complete)].size()) complete = int(i);
-      } else if (rest.size() < s.size() && std::string_view(s).starts_with(rest)) {
+        if (complete < 0 || s.size() > strings_[size_t(complete)].size())
+          complete = int(i);
+      } else if (more_may_come && rest.size() < s.size() && std::string_view(s).starts_with(rest)) {
         open = true;
       }
     }
-    if (complete < 0 && !open) continue;
+    if (complete < 0 && !open)
+      continue;
     Found found{held_.substr(0, at), complete};
     held_.erase(0, complete < 0 ? at : at + strings_[size_t(complete)].size());
     return found;
@@ -32,6 +40,4 @@ TextFilter::Found TextFilter::add(std::string_view piece) {
   return {std::exchange(held_, {}), -1};
 }
 
-std::string TextFilter::flush() { return std::exchange(held_, {}); }
-
-}  // namespace r1
+} // namespace r1
