@@ -1,7 +1,9 @@
 #include "compiler/emit/CpuCodegen.h"
 #include "compiler/emit/CpuLink.h"
 #include "compiler/emit/HoleLowering.h"
+#include "compiler/emit/Interrupt.h"
 #include "compiler/emit/LLVMSupport.h"
+#include "kernels/bitcode.h"
 #include "kernels/registry/cpu_abi.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/DiagnosticInfo.h"
@@ -164,6 +166,10 @@ Error compile(const Job& job, size_t index, Compiled& result) {
   std::string skeleton = "r1_" + std::string(kernel.skeleton->name);
   if (!module.getFunction(skeleton) || module.getFunction(skeleton)->isDeclaration())
     return fail("the kernels for " + job.target.isaLevel + " have no function " + skeleton);
+  for (StringRef keeper :
+       {"llvm.used", "llvm.compiler.used"}) // nothing but the kernel is kept for its own sake
+    if (GlobalVariable* list = module.getNamedGlobal(keeper))
+      list->eraseFromParent();
   internalizeModule(module,
                     [&](const GlobalValue& value) { return value.getName() == kernelSymbol(kernel, index); });
   unifyAttributes(module, job.target);
@@ -241,7 +247,9 @@ Expected<std::string> emitCpuImage(ArrayRef<KernelSource> kernels, const CpuTarg
   Expected<SmallVector<char, 0>> holes = lowerHoles(kernels);
   if (!holes)
     return holes.takeError();
-  Job job{kernels, target, options, MemoryBufferRef(StringRef(options.bitcode), "skeletons"),
+  std::string_view skeletons =
+      options.bitcode.empty() ? r1::kernels::bitcode(target.isaLevel) : options.bitcode;
+  Job job{kernels, target, options, MemoryBufferRef(StringRef(skeletons), "skeletons"),
           MemoryBufferRef({holes->data(), holes->size()}, "holes")};
 
   // One module and one LLVM context per kernel: threads share nothing, and the grouping does not depend on
@@ -250,8 +258,10 @@ Expected<std::string> emitCpuImage(ArrayRef<KernelSource> kernels, const CpuTarg
   std::vector<std::optional<Error>> errors(kernels.size());
   std::atomic<size_t> next = 0;
   auto work = [&] {
-    for (size_t i; (i = next++) < kernels.size();)
-      errors[i].emplace(compile(job, i, compiled[i]));
+    for (size_t i; (i = next++) < kernels.size();) {
+      Error interrupted = checkInterrupt();
+      errors[i].emplace(interrupted ? std::move(interrupted) : compile(job, i, compiled[i]));
+    }
   };
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < std::min<size_t>(options.jobs, kernels.size()); ++i)

@@ -29,13 +29,15 @@ public:
     columns = tensor->shape[1];
     first = rowBegin / kScaleBlock;
     values.resize(static_cast<size_t>((rowEnd - 1) / kScaleBlock - first + 1) * columns);
-    auto bytes = llvm::MutableArrayRef(reinterpret_cast<uint8_t*>(values.data()), values.size() * sizeof(float));
+    auto bytes =
+        llvm::MutableArrayRef(reinterpret_cast<uint8_t*>(values.data()), values.size() * sizeof(float));
     if (Error error = reader.read(source.scale, first * columns * sizeof(float), bytes))
       return error;
     for (auto [i, value] : llvm::enumerate(values))
       if (!std::isfinite(value))
-        return packError(job, llvm::formatv("{0} [{1}, {2}] is {3}, expected a finite factor; the checkpoint is damaged",
-                                            source.scale, first + i / columns, i % columns, value));
+        return packError(
+            job, llvm::formatv("{0} [{1}, {2}] is {3}, expected a finite factor; the checkpoint is damaged",
+                               source.scale, first + i / columns, i % columns, value));
     return Error::success();
   }
   const float* row(int64_t weightRow) const { return &values[(weightRow / kScaleBlock - first) * columns]; }
@@ -58,8 +60,10 @@ template <class Word> Word loadWord(const uint8_t* from, int64_t index) {
   return word;
 }
 
-// Elements [column, column + out.size()) of a source row, whose bytes from `column` on are at `from`, as float.
-void widen(DataType type, const uint8_t* from, const float* factors, int64_t column, llvm::MutableArrayRef<float> out) {
+// Elements [column, column + out.size()) of a source row, whose bytes from `column` on are at `from`, as
+// float.
+void widen(DataType type, const uint8_t* from, const float* factors, int64_t column,
+           llvm::MutableArrayRef<float> out) {
   int64_t count = out.size();
   switch (type) {
   case DataType::F32:
@@ -80,8 +84,8 @@ void widen(DataType type, const uint8_t* from, const float* factors, int64_t col
 }
 
 // The same as elements of `type`, at `to`.
-void convert(const SourceTensor& tensor, DataType type, const uint8_t* from, const float* factors, int64_t column,
-             int64_t count, uint8_t* to) {
+void convert(const SourceTensor& tensor, DataType type, const uint8_t* from, const float* factors,
+             int64_t column, int64_t count, uint8_t* to) {
   if (tensor.type == type) {
     std::memcpy(to, from, count * elementBytes(type));
     return;
@@ -109,8 +113,8 @@ std::pair<int64_t, int64_t> matrixShape(const SourceTensor& tensor) {
                                   : std::pair<int64_t, int64_t>(tensor.shape[0], tensor.shape[1]);
 }
 
-Error readRectangle(const PackSource& source, const SourceTensor& tensor, const Rectangle& r, const TensorReader& reader,
-                    std::vector<uint8_t>& bytes) {
+Error readRectangle(const PackSource& source, const SourceTensor& tensor, const Rectangle& r,
+                    const TensorReader& reader, std::vector<uint8_t>& bytes) {
   int64_t width = matrixShape(tensor).second, size = elementBytes(tensor.type);
   int64_t rows = r.rowEnd - r.rowBegin, rowBytes = (r.colEnd - r.colBegin) * size;
   bytes.resize(rows * rowBytes);
@@ -126,7 +130,8 @@ Error readRectangle(const PackSource& source, const SourceTensor& tensor, const 
 int64_t destRows(const PackSource& s) { return s.transposed ? s.colEnd - s.colBegin : s.rowEnd - s.rowBegin; }
 int64_t depth(const PackSource& s) { return s.transposed ? s.rowEnd - s.rowBegin : s.colEnd - s.colBegin; }
 
-// Calls f(source, first, last): rows [first, last) of the window's matrix `accumulator` come from the source's first - destRow on.
+// Calls f(source, first, last): rows [first, last) of the window's matrix `accumulator` come from the
+// source's first - destRow on.
 template <class F> Error forSources(const PackWindow& w, int64_t accumulator, F f) {
   for (const PackSource& source : w.job->sources) {
     if (source.batch != w.batch || source.accumulator != accumulator)
@@ -141,16 +146,18 @@ template <class F> Error forSources(const PackWindow& w, int64_t accumulator, F 
 }
 
 // The window's rows of one accumulator, row-major with `stride` bytes between rows, as elements of `type`.
-Error gather(const PackWindow& w, int64_t accumulator, DataType type, const TensorReader& reader, uint8_t* out,
-             int64_t stride) {
+Error gather(const PackWindow& w, int64_t accumulator, DataType type, const TensorReader& reader,
+             uint8_t* out, int64_t stride) {
   int64_t size = elementBytes(type);
   return forSources(w, accumulator, [&](const PackSource& source, int64_t first, int64_t last) -> Error {
     llvm::Expected<SourceTensor> tensor = reader.find(source.tensor);
     if (!tensor)
       return tensor.takeError();
     int64_t from = first - source.destRow, to = last - source.destRow;
-    Rectangle r = source.transposed ? Rectangle{source.rowBegin, source.rowEnd, source.colBegin + from, source.colBegin + to}
-                                    : Rectangle{source.rowBegin + from, source.rowBegin + to, source.colBegin, source.colEnd};
+    Rectangle r =
+        source.transposed
+            ? Rectangle{source.rowBegin, source.rowEnd, source.colBegin + from, source.colBegin + to}
+            : Rectangle{source.rowBegin + from, source.rowBegin + to, source.colBegin, source.colEnd};
     std::vector<uint8_t> raw;
     if (Error error = readRectangle(source, *tensor, r, reader, raw))
       return error;
@@ -163,7 +170,8 @@ Error gather(const PackWindow& w, int64_t accumulator, DataType type, const Tens
     std::vector<uint8_t> row(source.transposed ? width * size : 0);
     for (int64_t i = 0; i < r.rowEnd - r.rowBegin; ++i) {
       uint8_t* target = source.transposed ? row.data() : out + (first - w.rowBegin + i) * stride;
-      convert(*tensor, type, &raw[i * rawRow], scaled ? factors.row(r.rowBegin + i) : nullptr, r.colBegin, width, target);
+      convert(*tensor, type, &raw[i * rawRow], scaled ? factors.row(r.rowBegin + i) : nullptr, r.colBegin,
+              width, target);
       if (source.transposed)
         for (int64_t j = 0; j < width; ++j)
           std::memcpy(out + (first - w.rowBegin + j) * stride + i * size, &row[j * size], size);
@@ -187,9 +195,10 @@ Error packScales(const PackWindow& w, int64_t accumulator, const TensorReader& r
       int64_t block = (n - w.rowBegin) / kBlockRows;
       float* to = out + (block * shape.accumulators + accumulator) * steps;
       if (known[block] && !std::equal(from, from + steps, to))
-        return packError(*w.job, llvm::formatv("rows {0} to {1} have different factors in {2}, but 16 rows of packed e4m3 "
-                                               "share one; keep this weight in bf16",
-                                               w.rowBegin + block * kBlockRows, n, source.scale));
+        return packError(
+            *w.job, llvm::formatv("rows {0} to {1} have different factors in {2}, but 16 rows of packed e4m3 "
+                                  "share one; keep this weight in bf16",
+                                  w.rowBegin + block * kBlockRows, n, source.scale));
       known[block] = true;
       std::copy_n(from, steps, to);
     }
@@ -207,14 +216,15 @@ Error checkSource(const PackJob& job, const PackSource& s, const TensorReader& r
   auto [rows, cols] = matrixShape(*tensor);
   if (s.rowBegin < 0 || s.rowEnd > rows || s.rowBegin >= s.rowEnd || s.colBegin < 0 || s.colEnd > cols ||
       s.colBegin >= s.colEnd)
-    return fail(llvm::formatv("rows {0} to {1} and columns {2} to {3} wanted, but it is {4} x {5}", s.rowBegin, s.rowEnd,
-                              s.colBegin, s.colEnd, rows, cols));
+    return fail(llvm::formatv("rows {0} to {1} and columns {2} to {3} wanted, but it is {4} x {5}",
+                              s.rowBegin, s.rowEnd, s.colBegin, s.colEnd, rows, cols));
   if (depth(s) != job.shape.k)
     return fail(llvm::formatv("gives {0} elements a row, expected {1}", depth(s), job.shape.k));
-  if (s.batch < 0 || s.batch >= job.shape.batch || s.accumulator < 0 || s.accumulator >= job.shape.accumulators ||
-      s.destRow < 0 || s.destRow + destRows(s) > job.shape.n)
+  if (s.batch < 0 || s.batch >= job.shape.batch || s.accumulator < 0 ||
+      s.accumulator >= job.shape.accumulators || s.destRow < 0 || s.destRow + destRows(s) > job.shape.n)
     return fail("goes beyond the packed tensor");
-  bool f8 = tensor->type == DataType::F8E4M3, packsF8 = job.layout == PackLayout::Vnni16F8 || job.layout == PackLayout::Scales;
+  bool f8 = tensor->type == DataType::F8E4M3,
+       packsF8 = job.layout == PackLayout::Vnni16F8 || job.layout == PackLayout::Scales;
   if (tensor->type != DataType::F32 && tensor->type != DataType::BF16 && tensor->type != DataType::F16 && !f8)
     return fail("has an element type that weights cannot have, expected F32, BF16, F16 or F8_E4M3");
   if (packsF8 && (!f8 || s.transposed))
@@ -228,9 +238,12 @@ Error checkSource(const PackJob& job, const PackSource& s, const TensorReader& r
   llvm::Expected<SourceTensor> scale = reader.find(s.scale);
   if (!scale)
     return scale.takeError();
-  std::array<int64_t, 2> blocks = {int64_t(llvm::divideCeil(rows, kScaleBlock)), int64_t(llvm::divideCeil(cols, kScaleBlock))};
-  if (scale->type != DataType::F32 || llvm::ArrayRef<int64_t>(scale->shape) != llvm::ArrayRef<int64_t>(blocks))
-    return fail(llvm::formatv("{0} must be F32 of shape [{1}, {2}]: one factor per 128 x 128 block", s.scale, blocks[0], blocks[1]));
+  std::array<int64_t, 2> blocks = {int64_t(llvm::divideCeil(rows, kScaleBlock)),
+                                   int64_t(llvm::divideCeil(cols, kScaleBlock))};
+  if (scale->type != DataType::F32 ||
+      llvm::ArrayRef<int64_t>(scale->shape) != llvm::ArrayRef<int64_t>(blocks))
+    return fail(llvm::formatv("{0} must be F32 of shape [{1}, {2}]: one factor per 128 x 128 block", s.scale,
+                              blocks[0], blocks[1]));
   return Error::success();
 }
 
@@ -257,17 +270,22 @@ Error packError(const PackJob& job, const llvm::Twine& message) {
 
 Error checkJob(const PackJob& job, const TensorReader& reader) {
   const PackShape& s = job.shape;
-  bool wantsF8 = job.layout == PackLayout::Vnni16F8, plain = job.layout == PackLayout::Rows || job.layout == PackLayout::Vector;
-  DataType expected = wantsF8 ? DataType::F8E4M3 : job.layout == PackLayout::Scales ? DataType::F32 : DataType::BF16;
+  bool wantsF8 = job.layout == PackLayout::Vnni16F8,
+       plain = job.layout == PackLayout::Rows || job.layout == PackLayout::Vector;
+  DataType expected = wantsF8                            ? DataType::F8E4M3
+                      : job.layout == PackLayout::Scales ? DataType::F32
+                                                         : DataType::BF16;
   if (job.type != expected && !(plain && job.type == DataType::F32))
     return packError(job, llvm::formatv("layout {0} cannot hold elements of type {1}", layoutName(job.layout),
                                         artifact::EnumNameDataType(job.type)));
   if (s.batch < 1 || s.n < 1 || s.k < 1 || s.accumulators < 1 || (plain && s.accumulators != 1) ||
       (job.layout == PackLayout::Vector && s.batch * s.n != 1))
-    return packError(job, llvm::formatv("shape {0} x {1} x {2} with {3} accumulators does not suit layout {4}", s.batch, s.n,
-                                        s.k, s.accumulators, layoutName(job.layout)));
+    return packError(job,
+                     llvm::formatv("shape {0} x {1} x {2} with {3} accumulators does not suit layout {4}",
+                                   s.batch, s.n, s.k, s.accumulators, layoutName(job.layout)));
   uint64_t least = packedBytes(job.layout, s, job.type);
-  bool padded = job.layout == PackLayout::Rows && job.bytes >= least && job.bytes % (s.batch * s.n * elementBytes(job.type)) == 0;
+  bool padded = job.layout == PackLayout::Rows && job.bytes >= least &&
+                job.bytes % (s.batch * s.n * elementBytes(job.type)) == 0;
   if (job.bytes != least && !padded)
     return packError(job, llvm::formatv("{0} bytes planned, {1} needed", job.bytes, least));
 
@@ -282,9 +300,12 @@ Error checkJob(const PackJob& job, const TensorReader& reader) {
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t a = 0; a < s.accumulators; ++a)
       for (int64_t row = 0; row < s.n; row = covered[next++][3])
-        if (next == covered.size() || covered[next][0] != b || covered[next][1] != a || covered[next][2] != row)
-          return packError(job, llvm::formatv("row {0} of matrix {1} (accumulator {2}) comes from no source, or a row from two",
-                                              row, b, a));
+        if (next == covered.size() || covered[next][0] != b || covered[next][1] != a ||
+            covered[next][2] != row)
+          return packError(
+              job,
+              llvm::formatv("row {0} of matrix {1} (accumulator {2}) comes from no source, or a row from two",
+                            row, b, a));
   return Error::success();
 }
 
@@ -323,8 +344,8 @@ Error packWindow(const PackWindow& w, const TensorReader& reader, llvm::MutableA
     if (Error error = gather(w, a, job.type, reader, staging.data(), rowBytes))
       return error;
     if (job.layout == PackLayout::Vnni16)
-      kernels::pack_vnni16(shape, 0, a, 0, w.rows, reinterpret_cast<const uint16_t*>(staging.data()), shape.k, false,
-                           reinterpret_cast<uint16_t*>(out.data()));
+      kernels::pack_vnni16(shape, 0, a, 0, w.rows, reinterpret_cast<const uint16_t*>(staging.data()), shape.k,
+                           false, reinterpret_cast<uint16_t*>(out.data()));
     else
       kernels::pack_vnni16_f8(shape, 0, a, 0, w.rows, staging.data(), shape.k, out.data());
   }

@@ -62,7 +62,8 @@ private:
   void work() {
     std::unique_lock lock(mutex);
     while (true) {
-      slotFree.wait(lock, [&] { return stopped || claimed == windows.size() || claimed < taken + slots.size(); });
+      slotFree.wait(lock,
+                    [&] { return stopped || claimed == windows.size() || claimed < taken + slots.size(); });
       if (stopped || claimed == windows.size())
         return;
       const PackWindow& window = windows[claimed];
@@ -124,7 +125,8 @@ Error checkJobs(llvm::ArrayRef<PackJob> jobs, uint64_t segmentBytes, const Tenso
     if (Error error = checkJob(job, reader))
       return error;
     if (job.offset < end)
-      return packError(job, llvm::formatv("begins at byte {0}, before the tensor ahead of it ends ({1})", job.offset, end));
+      return packError(job, llvm::formatv("begins at byte {0}, before the tensor ahead of it ends ({1})",
+                                          job.offset, end));
     end = job.offset + job.bytes;
     if (end > segmentBytes)
       return packError(job, llvm::formatv("ends at byte {0} of a segment of {1}", end, segmentBytes));
@@ -132,8 +134,8 @@ Error checkJobs(llvm::ArrayRef<PackJob> jobs, uint64_t segmentBytes, const Tenso
   return Error::success();
 }
 
-Error packSegment(llvm::ArrayRef<PackJob> jobs, uint64_t segmentBytes, const TensorReader& reader, unsigned threads,
-                  llvm::function_ref<Error(llvm::ArrayRef<uint8_t>)> sink) {
+Error packSegment(llvm::ArrayRef<PackJob> jobs, uint64_t segmentBytes, const TensorReader& reader,
+                  unsigned threads, llvm::function_ref<Error(llvm::ArrayRef<uint8_t>)> sink) {
   if (Error error = checkJobs(jobs, segmentBytes, reader))
     return error;
   std::vector<PackWindow> windows;

@@ -39,15 +39,10 @@ Value sliceBase(Value value, int64_t& offset) {
   return value;
 }
 
-/// Uniform range that keeps activations near unit variance, or a constant (negative).
+/// Uniform range that keeps activations near unit variance; 0 stands for ones (norm weights, scales).
 double randomScale(kern::ConstantOp op) {
-  double k = op.getShape()[2];
-  return llvm::StringSwitch<double>(op.getLayout())
-      .Case("vnni16", std::sqrt(3 / k))
-      .Case("vnni16_f8", 1.0)
-      .Case("scales", -std::sqrt(3 / k))
-      .Case("rows", std::sqrt(3 / k))
-      .Default(-1.0);
+  bool matrix = op.getLayout() == "vnni16" || op.getLayout() == "vnni16_f8" || op.getLayout() == "rows";
+  return matrix ? std::sqrt(3.0 / op.getShape()[2]) : 0;
 }
 
 int64_t constantBytes(kern::ConstantOp op) {

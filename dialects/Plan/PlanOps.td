@@ -12,7 +12,7 @@ def Plan_TensorOp : Plan_Op<"tensor"> {
   let summary = "a packed weight in the segment";
   let description = [{
     Segment 0 holds literals and is always stored, segment 1 the weights. `random` is what `r1run bench --random-weights` fills it with: uniform
-    in (-r, r) where positive, the constant -r where negative.
+    in (-r, r), or ones where r is 0.
 
     tensor_c1: offset is a multiple of 64 and, like bytes, not negative.
   }];

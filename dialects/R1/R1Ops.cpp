@@ -108,6 +108,18 @@ LogicalResult SliceOp::verify() {
   return success();
 }
 
+LogicalResult ConcatColumnsOp::verify() {
+  int64_t sum = 0;
+  bool same = true;
+  for (Value part : getParts()) {
+    sum += columns(part);
+    same &= ranked(part).getElementType() == ranked(getResult()).getElementType();
+  }
+  if (sum != columns(getResult()) || !same)
+    return emitOpError() << "concat_columns_c1: operands of " << sum << " columns in all cannot give " << getType();
+  return success();
+}
+
 LogicalResult GatherRowsOp::verify() {
   if (columns(getX()) != columns(getResult()) || ranked(getX()).getElementType() != ranked(getResult()).getElementType())
     return emitOpError() << "gather_rows_c1: cannot gather rows of " << getX().getType() << " as " << getType();

@@ -96,6 +96,14 @@ def R1_SliceOp : R1_VerifiedOp<"slice"> {
   let hasFolder = 1;
 }
 
+def R1_ConcatColumnsOp : R1_VerifiedOp<"concat_columns"> {
+  let summary = "activations side by side";
+  let description = [{ concat_columns_c1: the columns of the operands add up to those of the result; one element type. }];
+  let arguments = (ins Variadic<R1_Activation>:$parts);
+  let results = (outs R1_Activation:$result);
+  let assemblyFormat = "$parts attr-dict `:` functional-type(operands, results)";
+}
+
 def R1_GatherRowsOp : R1_VerifiedOp<"gather_rows"> {
   let summary = "row `rows[r]` of x, for every r";
   let description = [{ gather_rows_c1: operand and result have the same columns and element type. }];

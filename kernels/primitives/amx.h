@@ -117,19 +117,35 @@ template <int D, int A, int B> R1_INLINE void tile_dot() {
 
 #else
 
-// GCC 12's intrinsic claims to read 8 of the 64 bytes; the barrier keeps the stores of all of them.
-R1_INLINE void tile_load_config(const TileConfig& config) {
-#ifndef __clang__
-  asm volatile("" : : "r"(&config) : "memory");
-#endif
-  _tile_loadconfig(&config);
-}
+#ifdef __clang__
+
+R1_INLINE void tile_load_config(const TileConfig& config) { _tile_loadconfig(&config); }
 R1_INLINE void tile_release() { _tile_release(); }
 template <int T> R1_INLINE void tile_zero() { _tile_zero(T); }
 template <int T> R1_INLINE void tile_load(const void* p, int64_t stride) { _tile_loadd(T, p, stride); }
 template <int T> R1_INLINE void tile_store(void* p, int64_t stride) { _tile_stored(T, p, stride); }
 template <int D, int A, int B> R1_INLINE void tile_dot() { _tile_dpbf16ps(D, A, B); }
 
+#else
+
+// GCC 12's intrinsics paste the spelling of the tile number into the instruction, which a template parameter
+// is not, and claim to touch less memory than they do.
+R1_INLINE void tile_load_config(const TileConfig& config) {
+  asm volatile("ldtilecfg %0" : : "m"(config) : "memory");
+}
+R1_INLINE void tile_release() { asm volatile("tilerelease" : : : "memory"); }
+template <int T> R1_INLINE void tile_zero() { asm volatile("tilezero %%tmm%c0" : : "i"(T)); }
+template <int T> R1_INLINE void tile_load(const void* p, int64_t stride) {
+  asm volatile("tileloadd (%1,%2,1), %%tmm%c0" : : "i"(T), "r"(p), "r"(stride) : "memory");
+}
+template <int T> R1_INLINE void tile_store(void* p, int64_t stride) {
+  asm volatile("tilestored %%tmm%c0, (%1,%2,1)" : : "i"(T), "r"(p), "r"(stride) : "memory");
+}
+template <int D, int A, int B> R1_INLINE void tile_dot() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(D), "i"(A), "i"(B));
+}
+
+#endif
 #endif
 
 } // namespace r1::kernels::R1_ISA

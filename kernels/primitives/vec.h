@@ -166,6 +166,9 @@ R1_INLINE __m256 high_half(F32x16 a) { return a.hi; }
 
 #endif
 
+// Correctly rounded, and never a call to a library.
+R1_INLINE float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+
 // Horizontal reductions add lanes in one fixed tree (8 + 8, 4 + 4, 2 + 2, 1 + 1), the same on every level.
 R1_INLINE float reduce_add(F32x16 a) {
   const __m256 eight = _mm256_add_ps(low_half(a), high_half(a));

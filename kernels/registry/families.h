@@ -6,5 +6,9 @@ namespace r1::kernels {
 
 void add_gemm(std::vector<Skeleton>&);
 void add_grouped_gemm(std::vector<Skeleton>&);
+void add_embed(std::vector<Skeleton>&);
+void add_rows(std::vector<Skeleton>&);
+void add_router(std::vector<Skeleton>&);
+void add_mla(std::vector<Skeleton>&);
 
 } // namespace r1::kernels

@@ -1,15 +1,19 @@
-// How weights are packed for CPU skeletons. Pure functions on bytes: the compiler packs with them, tests unpack with them.
+// How weights are packed for CPU skeletons. Pure functions on bytes: the compiler packs with them, tests
+// unpack with them.
 //
-// vnni16 (bf16): [batch][ceil(n/16)][accumulators][kp/2][16 rows][2 k], kp = round_up(k, 32); one 64-byte line holds 16 output rows x 2 k.
-//   It is at once the stream order of a matrix-vector product, the B operand of vdpbf16ps and of an AMX tile (16 lines).
-// vnni16_f8 (e4m3): [batch][ceil(n/16)][accumulators][kp/4] lines of 64 bytes, kp = round_up(k, 128); inside a line, 16-byte lane L holds rows
-//   4L..4L+3: bytes 0-7 are (row, k0..k1) for the four rows, bytes 8-15 (row, k2..k3), so that one byte unpack of (low, high) halves
-//   gives two lines of vnni16.
-// scales (f32): [batch][ceil(n/16)][accumulators][kp/128], one for 16 rows x 128 k, taken from weight_scale_inv of the 128x128 block.
-// Padding is zero.
+// vnni16 (bf16): [batch][ceil(n/16)][accumulators][kp/2][16 rows][2 k], kp = round_up(k, 32); one 64-byte
+// line holds 16 output rows x 2 k.
+//   It is at once the stream order of a matrix-vector product, the B operand of vdpbf16ps and of an AMX tile
+//   (16 lines).
+// vnni16_f8 (e4m3): [batch][ceil(n/16)][accumulators][kp/4] lines of 64 bytes, kp = round_up(k, 128); inside
+// a line, 16-byte lane L holds rows
+//   4L..4L+3: bytes 0-7 are (row, k0..k1) for the four rows, bytes 8-15 (row, k2..k3), so that one byte
+//   unpack of (low, high) halves gives two lines of vnni16.
+// scales (f32): [batch][ceil(n/16)][accumulators][kp/128], one for 16 rows x 128 k, taken from
+// weight_scale_inv of the 128x128 block. Padding is zero.
 #pragma once
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 
 namespace r1::kernels {
 
@@ -21,14 +25,15 @@ int64_t vnni16_bytes(const PackShape&);
 int64_t vnni16_f8_bytes(const PackShape&);
 int64_t scales_bytes(const PackShape&);
 
-// Packs one matrix (batch index b, accumulator a) of `rows` x shape.k into `packed` at output rows [n0, n0 + rows); n0 a multiple of 16.
-// `element(i, j)` order: source is row-major with row stride `ld` elements; transposed = true reads source[j * ld + i].
-void pack_vnni16(const PackShape&, int64_t b, int64_t a, int64_t n0, int64_t rows, const uint16_t* source, int64_t ld,
-                 bool transposed, uint16_t* packed);
-void pack_vnni16_f8(const PackShape&, int64_t b, int64_t a, int64_t n0, int64_t rows, const uint8_t* source, int64_t ld,
-                    uint8_t* packed);
+// Packs one matrix (batch index b, accumulator a) of `rows` x shape.k into `packed` at output rows [n0, n0 +
+// rows); n0 a multiple of 16. `element(i, j)` order: source is row-major with row stride `ld` elements;
+// transposed = true reads source[j * ld + i].
+void pack_vnni16(const PackShape&, int64_t b, int64_t a, int64_t n0, int64_t rows, const uint16_t* source,
+                 int64_t ld, bool transposed, uint16_t* packed);
+void pack_vnni16_f8(const PackShape&, int64_t b, int64_t a, int64_t n0, int64_t rows, const uint8_t* source,
+                    int64_t ld, uint8_t* packed);
 // `scales` is weight_scale_inv, row-major [ceil(rows/128)][ld].
-void pack_scales(const PackShape&, int64_t b, int64_t a, int64_t n0, int64_t rows, const float* scales, int64_t ld,
-                 float* packed);
+void pack_scales(const PackShape&, int64_t b, int64_t a, int64_t n0, int64_t rows, const float* scales,
+                 int64_t ld, float* packed);
 
-}  // namespace r1::kernels
+} // namespace r1::kernels

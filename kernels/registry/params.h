@@ -1,13 +1,16 @@
-// Parameters of every kernel family. All fields are 8 bytes (int64_t or double): the compiler writes a struct as a
-// constant array of words, and after inlining a skeleton sees every one of them as a compile-time constant.
+// Parameters of every kernel family. All fields are 8 bytes (int64_t or double): the compiler writes a struct
+// as a constant array of words, and after inlining a skeleton sees every one of them as a compile-time
+// constant.
 //
 // Shared conventions
 //   T            tokens of the step (dims[kTokens]); R rows of logits (dims[kLogitRows]).
-//   row stride   every two-dimensional activation has rows of round_up(cols, 16) elements; a column slice keeps the stride
+//   row stride   every two-dimensional activation has rows of round_up(cols, 16) elements; a column slice
+//   keeps the stride
 //                of what it is sliced from. "stride" below is always in elements.
 //   types        kF32 or kBF16 (ElementType) where a field ends in _type.
-//   columns      kernels and holes never touch elements outside [0, cols) of a row: neighbours may belong to other threads.
-//   buffers      [fixed inputs..., fixed outputs..., what the holes read and write...]; the fixed part is listed per family.
+//   columns      kernels and holes never touch elements outside [0, cols) of a row: neighbours may belong to
+//   other threads. buffers      [fixed inputs..., fixed outputs..., what the holes read and write...]; the
+//   fixed part is listed per family.
 #pragma once
 #include <cstdint>
 
@@ -24,44 +27,50 @@ struct EmbedParams {
 
 // ---- rows: row maps and reductions. One row a tile. Buffers: none, or with combine_k > 0:
 //   y f32[T * combine_k][y_stride] (row t * combine_k + j), weights f32[T][combine_k].
-// Holes: map(1 value: sum_j weights[t][j] * y[t * combine_k + j][col], j ascending, or 0) writes its value back to values[0];
-//        finish(2 values: that value v, and rstd) stores. norm = 0: rstd is 1. norm = 1: rstd = 1 / sqrt(mean(v*v) + epsilon), float.
+// Holes: map(1 value: sum_j weights[t][j] * y[t * combine_k + j][col], j ascending, or 0) writes its value
+// back to values[0];
+//        finish(2 values: that value v, and rstd) stores. norm = 0: rstd is 1. norm = 1: rstd = 1 /
+//        sqrt(mean(v*v) + epsilon), float.
 struct RowsParams {
   int64_t cols;
-  int64_t rows_dim;  // kTokens or kLogitRows
+  int64_t rows_dim; // kTokens or kLogitRows
   int64_t norm;
   double epsilon;
   int64_t combine_k;
   int64_t y_stride;
 };
 
-// ---- rows/gather: one row of logits a tile. Buffers: x[T][x_stride] (x_type), rows i32[R]. Hole: finish(1 value) stores row r.
+// ---- rows/gather: one row of logits a tile. Buffers: x[T][x_stride] (x_type), rows i32[R]. Hole: finish(1
+// value) stores row r.
 struct GatherParams {
   int64_t cols;
   int64_t x_stride;
   int64_t x_type;
 };
 
-// ---- rows/rope_table: one token a tile. Buffers: positions i32[T], inv_freq f32[rope / 2] -> table f32[T][rope]:
-// cos(position * inv_freq[i]) for i in 0..rope/2, then sin. Angles in double, result accurate to 1e-6 for any position < 2^24.
+// ---- rows/rope_table: one token a tile. Buffers: positions i32[T], inv_freq f32[rope / 2] -> table
+// f32[T][rope]: cos(position * inv_freq[i]) for i in 0..rope/2, then sin. Angles in double, result accurate
+// to 1e-6 for any position < 2^24.
 struct RopeTableParams {
   int64_t rope;
-  double scale;  // multiplies cos and sin (YaRN mscale / mscale_all_dim quotient; 1 for R1)
+  double scale; // multiplies cos and sin (YaRN mscale / mscale_all_dim quotient; 1 for R1)
 };
 
-// ---- rows/rope: one token a tile. Buffers: x[T][x_stride] (x_type), table f32[T][rope] -> y[T][y_stride] (y_type).
-// For each head: copies head_dim elements, rotating elements [offset, offset + rope). interleaved = 1: pairs (2i, 2i+1);
-// 0: pairs (i, i + rope/2). Arithmetic in float.
+// ---- rows/rope: one token a tile. Buffers: x[T][x_stride] (x_type), table f32[T][rope] -> y[T][y_stride]
+// (y_type). For each head: copies head_dim elements, rotating elements [offset, offset + rope). interleaved =
+// 1: pairs (2i, 2i+1); 0: pairs (i, i + rope/2). Arithmetic in float.
 struct RopeParams {
   int64_t heads, head_dim, offset, rope, interleaved;
   int64_t x_stride, y_stride, x_type, y_type;
 };
 
-// ---- rows/latent_write: one token a tile; appends the token's latent and rotary key to the paged cache (bf16).
-// Buffers: latent[T][latent_stride] (x_type), key[T][key_stride] (x_type), norm_weight f32[kv_lora], table f32[T][rope],
+// ---- rows/latent_write: one token a tile; appends the token's latent and rotary key to the paged cache
+// (bf16). Buffers: latent[T][latent_stride] (x_type), key[T][key_stride] (x_type), norm_weight f32[kv_lora],
+// table f32[T][rope],
 //   positions i32[T], slots i32[T], page_table i32[][pages_per_sequence], cache bf16[page][64][token_stride].
-// norm = 1: the latent is RMS-normalised with epsilon and weight first. rotate = 1: the key is rotated (interleaved as above).
-// Token layout in the cache: kv_lora latent elements, then rope key elements (key pairs stay where the rotation put them).
+// norm = 1: the latent is RMS-normalised with epsilon and weight first. rotate = 1: the key is rotated
+// (interleaved as above). Token layout in the cache: kv_lora latent elements, then rope key elements (key
+// pairs stay where the rotation put them).
 struct LatentWriteParams {
   int64_t kv_lora, rope, norm, rotate, interleaved;
   double epsilon;
@@ -69,47 +78,51 @@ struct LatentWriteParams {
 };
 
 // ---- gemm: y = epilogue(x[rows][k] * W[n][k]^T). Variants: gemm_bf16, gemm_f8 (weight type).
-// Buffers: x bf16 (or, prologue = 1, what the prologue holes read; then buffer 0 is still present and unused), W packed
+// Buffers: x bf16 (or, prologue = 1, what the prologue holes read; then buffer 0 is still present and
+// unused), W packed
 //   (kernels/registry/layout.h), scales f32 packed (gemm_f8 only; absent for gemm_bf16).
-// Grid: ceil(rows / tile_m) x batch x ceil(n / tile_n); a tile is (row block, batch, column block), last varies fastest.
-// accumulators = 2: W holds two matrices of n rows (gate and up), the epilogue gets both sums for a column.
-// batch > 1: W holds `batch` matrices; part b reads x[row][b * x_batch_stride ..] and its columns are b * n + j.
-// Holes: epilogue(accumulators values) stores; with prologue = 1 also map(1 value, 0) and finish(2 values: v, rstd), which both write
+// Grid: ceil(rows / tile_m) x batch x ceil(n / tile_n); a tile is (row block, batch, column block), last
+// varies fastest. accumulators = 2: W holds two matrices of n rows (gate and up), the epilogue gets both sums
+// for a column. batch > 1: W holds `batch` matrices; part b reads x[row][b * x_batch_stride ..] and its
+// columns are b * n + j. Holes: epilogue(accumulators values) stores; with prologue = 1 also map(1 value, 0)
+// and finish(2 values: v, rstd), which both write
 //   values[0] back, as in rows: x row = bf16(finish(v, rstd)) with rstd over the k columns.
 struct GemmParams {
   int64_t n, k, batch;
   int64_t x_stride, x_batch_stride;
   int64_t accumulators;
   int64_t rows_dim;
-  int64_t tile_m, tile_n;  // tile_n a multiple of 16
+  int64_t tile_m, tile_n; // tile_n a multiple of 16
   int64_t prologue;
   double epsilon;
 };
 
-// ---- grouped_gemm: expert linear layers over token-expert pairs. Variants: grouped_gemm_bf16, grouped_gemm_f8.
-// Buffers: x bf16, W packed [experts][...], scales f32 (f8 only), groups i32 (written by router/group, see below).
-// A pair p = t * top_k + j. Input row: gather = 1: p / top_k (the token), 0: p. Output row (given to the epilogue): p.
-// Grid: const max_active x const ceil(n / tile_n). Tile (a, column block): the a-th active expert; nothing if there is none.
-// Holes: epilogue(accumulators values) stores.
+// ---- grouped_gemm: expert linear layers over token-expert pairs. Variants: grouped_gemm_bf16,
+// grouped_gemm_f8. Buffers: x bf16, W packed [experts][...], scales f32 (f8 only), groups i32 (written by
+// router/group, see below). A pair p = t * top_k + j. Input row: gather = 1: p / top_k (the token), 0: p.
+// Output row (given to the epilogue): p. Grid: const max_active x const ceil(n / tile_n). Tile (a, column
+// block): the a-th active expert; nothing if there is none. Holes: epilogue(accumulators values) stores.
 struct GroupedGemmParams {
   int64_t n, k, experts, top_k;
   int64_t x_stride, gather, accumulators;
-  int64_t max_active;  // of the entry: min(experts, max_tokens * top_k)
+  int64_t max_active; // of the entry: min(experts, max_tokens * top_k)
   int64_t tile_n;
 };
 
-// ---- router. `groups` layout, i32: [0] number of active experts A; [1 .. 1+experts) ids of the active experts, ascending;
-// [1+experts .. 2+2*experts) offsets: the pairs of the a-th active expert are pairs[offset[a] .. offset[a+1]);
-// [2+2*experts ..) pairs, ascending within an expert. kGroupsHeader(experts) + T * top_k words in all.
+// ---- router. `groups` layout, i32: [0] number of active experts A; [1 .. 1+experts) ids of the active
+// experts, ascending; [1+experts .. 2+2*experts) offsets: the pairs of the a-th active expert are
+// pairs[offset[a] .. offset[a+1]); [2+2*experts ..) pairs, ascending within an expert. kGroupsHeader(experts)
+// + T * top_k words in all.
 inline constexpr int64_t group_words(int64_t experts, int64_t pairs) { return 2 + 2 * experts + pairs; }
 
-// router/logits: tile = (token, block of 16 experts). Buffers: x f32[T][x_stride], W[experts][hidden] row-major (w_type) -> logits f32[T][round_up(experts,16)].
-// router/topk: one token a tile. Buffers: logits f32 (as above), bias f32[experts] (or unused) -> ids i32[T][top_k], weights f32[T][top_k].
-// router/fused: both for one token a tile. Buffers: x, W, bias -> ids, weights.
-// router/group: one tile in all. Buffers: ids i32[T][top_k] -> groups.
-// Choice: score = sigmoid or softmax(logits); choice score = score + bias; group score = max or sum of the two best choice scores
-// of a group; only the topk_group best groups stay (others -infinity); the top_k best of them, ties to the lower index; the order of the
-// result is by descending choice score. Weight = score without bias; norm: divided by (their sum + 1e-20); times scale.
+// router/logits: tile = (token, block of 16 experts). Buffers: x f32[T][x_stride], W[experts][hidden]
+// row-major (w_type) -> logits f32[T][round_up(experts,16)]. router/topk: one token a tile. Buffers: logits
+// f32 (as above), bias f32[experts] (or unused) -> ids i32[T][top_k], weights f32[T][top_k]. router/fused:
+// both for one token a tile. Buffers: x, W, bias -> ids, weights. router/group: one tile in all. Buffers: ids
+// i32[T][top_k] -> groups. Choice: score = sigmoid or softmax(logits); choice score = score + bias; group
+// score = max or sum of the two best choice scores of a group; only the topk_group best groups stay (others
+// -infinity); the top_k best of them, ties to the lower index; the order of the result is by descending
+// choice score. Weight = score without bias; norm: divided by (their sum + 1e-20); times scale.
 enum GroupScore : int64_t { kNoGroups = 0, kGroupMax = 1, kGroupTop2Sum = 2 };
 struct RouterParams {
   int64_t hidden, experts, top_k, groups, topk_group;
@@ -118,23 +131,28 @@ struct RouterParams {
   int64_t x_stride, w_type;
 };
 
-// ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then rope key elements).
-// Common buffers tail: cache, positions i32[T], slots i32[T], page_table i32[][pages_per_sequence].
-// mla/decode (absorbed): tile = (token, split); grid Tokens/1 x Context/split_tokens. Buffers: q_latent bf16[T][q_latent_stride] (head h at
-//   h * kv_lora), q_rope bf16 (head h at h * q_rope_head_stride, rows q_rope_stride), common tail -> partial f32[T][max_splits][heads][kv_lora + 2]:
-//   unnormalised output, running maximum, sum. A split past the token's position writes maximum -inf, sum 0.
-// mla/combine: tile = (token, head). Buffers: partial, positions -> out bf16[T][out_stride], head h at h * kv_lora.
-// mla/prefill (plain): tile = (block of q_block tokens, head); all tokens of one sequence, causal. Buffers: q bf16[T][q_stride] (head h at
-//   h * (nope + rope): nope then rotated rope), W_UK packed [heads](n = nope, k = kv_lora), W_UV packed [heads](n = v, k = kv_lora), common tail
-//   -> out bf16[T][out_stride], head h at h * v. Keys and values of a page are expanded from latents inside the tile.
+// ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then
+// rope key elements). Common buffers tail: cache, positions i32[T], slots i32[T], page_table
+// i32[][pages_per_sequence]. mla/decode (absorbed): tile = (token, split); grid Tokens/1 x
+// Context/split_tokens. Buffers: q_latent bf16[T][q_latent_stride] (head h at
+//   h * kv_lora), q_rope bf16 (head h at h * q_rope_head_stride, rows q_rope_stride), common tail -> partial
+//   f32[T][max_splits][heads][kv_lora + 2]: unnormalised output, running maximum, sum. A split past the
+//   token's position writes maximum -inf, sum 0.
+// mla/combine: tile = (token, head). Buffers: partial, positions -> out bf16[T][out_stride], head h at h *
+// kv_lora. mla/prefill (plain): tile = (block of q_block tokens, head); all tokens of one sequence, causal.
+// Buffers: q bf16[T][q_stride] (head h at
+//   h * (nope + rope): nope then rotated rope), W_UK packed [heads](n = nope, k = kv_lora), W_UV packed
+//   [heads](n = v, k = kv_lora), common tail
+//   -> out bf16[T][out_stride], head h at h * v. Keys and values of a page are expanded from latents inside
+//   the tile.
 // Softmax in float; probabilities rounded to bf16 before they meet the values, as in R1's own code.
 struct MlaParams {
   int64_t heads, kv_lora, rope, nope, v;
-  double scale;  // softmax scale, YaRN's mscale^2 included
+  double scale; // softmax scale, YaRN's mscale^2 included
   int64_t token_stride, pages_per_sequence;
   int64_t q_stride, q_latent_stride, q_rope_stride, q_rope_head_stride, out_stride;
-  int64_t split_tokens, max_splits;  // decode; split_tokens a multiple of 64
-  int64_t q_block;                   // prefill
+  int64_t split_tokens, max_splits; // decode; split_tokens a multiple of 64
+  int64_t q_block;                  // prefill
 };
 
-}  // namespace r1::kernels
+} // namespace r1::kernels

@@ -8,6 +8,10 @@ const std::vector<Skeleton>& skeletons() {
     std::vector<Skeleton> rows;
     add_gemm(rows);
     add_grouped_gemm(rows);
+    add_embed(rows);
+    add_rows(rows);
+    add_router(rows);
+    add_mla(rows);
     return rows;
   }();
   return all;

@@ -7,13 +7,13 @@ shift
 folder=build/$preset
 mkdir -p "$folder"
 
-if [ ! -e "$folder/build.ninja" ] || [ CMakePresets.json -nt "$folder/CMakeCache.txt" ]; then
+if [ ! -e "$folder/build.ninja" ] || [ CMakePresets.json -nt "$folder/configured" ]; then
   if ! cmake --preset "$preset" >"$folder/configure.log" 2>&1; then
     grep -v '^--' "$folder/configure.log" >&2 || true
     echo "build: cmake could not configure preset '$preset'; all it said is in $PWD/$folder/configure.log" >&2
     exit 1
   fi
-  touch "$folder/CMakeCache.txt"
+  touch "$folder/configured"
 fi
 
 [[ $(ninja -C "$folder" -n "$@" 2>&1) != *"no work to do"* ]] || exit 0

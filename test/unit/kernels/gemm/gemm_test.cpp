@@ -1,0 +1,324 @@
+// gemm_bf16 and gemm_f8 agree with the reference on every ISA level this machine runs, and on the AMX model.
+#include "kernels/common/numbers.h"
+#include "kernels/gemm/reference.h"
+#include "kernels/native/levels.h"
+#include "kernels/registry/params.h"
+#include "kernels/registry/registry.h"
+#include "test/unit/kernels/tolerance.h"
+#include "test/unit/kernels/weights.h"
+
+#include <cstring>
+
+R1_DECLARE_LEVELS(gemm_bf16);
+R1_DECLARE_LEVELS(gemm_f8);
+
+namespace r1::test {
+namespace {
+
+using kernels::GemmParams;
+using kernels::NativeLevel;
+
+struct Case {
+  int64_t rows, n, k, batch = 1, accumulators = 1, tile_m = 64, tile_n = 32;
+  bool prologue = false;
+};
+
+// What the holes read and write; buffers[3] points here. Tests run one kernel at a time.
+struct Context {
+  std::vector<float> y;               // [rows][batch * n][accumulators]
+  std::vector<int> writes;            // times each (row, column) was stored
+  const std::vector<float>* residual; // [rows][k]: what the prologue's map reads
+  int64_t columns, k, accumulators;
+};
+
+Context& context(void* const* buffers) { return *static_cast<Context*>(buffers[3]); }
+
+void epilogue(void* const* buffers, int64_t row, int64_t col, int64_t count, const float* values) {
+  Context& c = context(buffers);
+  ASSERT_TRUE(count >= 1 && count <= 16 && col + count <= c.columns);
+  for (int64_t j = 0; j < count; ++j) {
+    ++c.writes[row * c.columns + col + j];
+    for (int64_t a = 0; a < c.accumulators; ++a)
+      c.y[(row * c.columns + col + j) * c.accumulators + a] = values[a * 16 + j];
+  }
+}
+
+void map(void* const* buffers, int64_t row, int64_t col, int64_t count, const float* values) {
+  const Context& c = context(buffers);
+  for (int64_t j = 0; j < count; ++j)
+    const_cast<float*>(values)[j] = values[j] + 2 * (*c.residual)[row * c.k + col + j];
+}
+
+// x = v * rstd * weight, the weight a function of the column.
+float norm_weight(int64_t col) { return 0.5f + 0.01f * float(col % 37); }
+void finish(void* const* buffers, int64_t row, int64_t col, int64_t count, const float* values) {
+  for (int64_t j = 0; j < count; ++j)
+    const_cast<float*>(values)[j] = values[j] * values[16 + j] * norm_weight(col + j);
+}
+
+struct Problem {
+  Case c;
+  bool f8;
+  GemmParams p;
+  Weights w;
+  std::vector<float> residual, x; // as the sums see x: [rows][batch * k]
+  std::unique_ptr<Aligned<uint16_t>> packed_x;
+
+  Problem(const Case& shape, bool is_f8, Random& random) : c(shape), f8(is_f8) {
+    const int64_t stride = round_up(c.k, 16);
+    p = {c.n,
+         c.k,
+         c.batch,
+         c.batch * stride,
+         stride,
+         c.accumulators,
+         kernels::kTokens,
+         c.tile_m,
+         c.tile_n,
+         c.prologue ? 1 : 0,
+         1e-6};
+    const kernels::PackShape s{c.batch, c.n, c.k, c.accumulators};
+    w = f8 ? random_f8_weights(s, random) : random_bf16_weights(s, random);
+    packed_x = std::make_unique<Aligned<uint16_t>>(c.rows * p.x_stride);
+    x.resize(c.rows * c.batch * c.k);
+    residual.resize(c.rows * c.k);
+    std::normal_distribution<float> normal;
+    // Between the columns of a row lies a NaN: whoever reads it shows it.
+    std::fill_n(packed_x->data, c.rows * p.x_stride, uint16_t(0x7fc0));
+    for (int64_t r = 0; r < c.rows; ++r)
+      for (int64_t b = 0; b < c.batch; ++b)
+        for (int64_t i = 0; i < c.k; ++i)
+          set_x(r, b, i, kernels::bf16_from_float(normal(random)));
+    if (c.prologue)
+      prepare_norm(random);
+  }
+
+  void set_x(int64_t r, int64_t b, int64_t i, uint16_t bits) {
+    packed_x->data[r * p.x_stride + b * p.x_batch_stride + i] = bits;
+    x[(r * c.batch + b) * c.k + i] = kernels::bf16_to_float(bits);
+  }
+
+  void prepare_norm(Random& random) {
+    std::normal_distribution<float> normal;
+    for (int64_t r = 0; r < c.rows; ++r) {
+      double squares = 0;
+      for (int64_t i = 0; i < c.k; ++i) {
+        residual[r * c.k + i] = normal(random);
+        squares += 4.0 * residual[r * c.k + i] * residual[r * c.k + i];
+      }
+      const double rstd = 1 / std::sqrt(squares / double(c.k) + 1e-6);
+      for (int64_t i = 0; i < c.k; ++i)
+        x[r * c.k + i] = kernels::bf16_to_float(
+            kernels::bf16_from_float(float(2 * residual[r * c.k + i] * rstd) * norm_weight(i)));
+    }
+  }
+
+  // Runs all tiles, `chunk` at a time, in fresh scratch that starts as NaN.
+  std::vector<float> run(const NativeLevel& level, int64_t chunk) {
+    const int64_t columns = c.batch * c.n;
+    Context out{std::vector<float>(c.rows * columns * c.accumulators),
+                std::vector<int>(c.rows * columns),
+                &residual,
+                columns,
+                c.k,
+                c.accumulators};
+    int64_t words[sizeof(GemmParams) / 8];
+    std::memcpy(words, &p, sizeof p);
+    const int64_t bytes = kernels::find_skeleton(f8 ? "gemm_f8" : "gemm_bf16")->scratch_bytes(words);
+    void* buffers[4] = {packed_x->data, w.packed->data, f8 ? w.scales->data : nullptr, &out};
+    const int64_t dims[kernels::kDimCount] = {c.rows, 0, 0};
+    const kernels::Hole holes[3] = {epilogue, map, finish};
+    const int64_t tiles = (c.rows + c.tile_m - 1) / c.tile_m * c.batch * ((c.n + c.tile_n - 1) / c.tile_n);
+    for (int64_t t = 0; t < tiles; t += chunk) {
+      Aligned<uint8_t> scratch(bytes);
+      std::memset(scratch.data, 0xff, size_t(bytes));
+      level.run(buffers, dims, t, std::min(t + chunk, tiles), scratch.data, &p, holes);
+    }
+    for (int64_t i = 0; i < c.rows * columns; ++i)
+      EXPECT_EQ(out.writes[i], 1) << "row " << i / columns << " column " << i % columns;
+    return out.y;
+  }
+
+  // The reference and the size of each sum, in the order of Context::y.
+  void expect(std::vector<float>& y, std::vector<double>& size) {
+    const int64_t columns = c.batch * c.n;
+    y.resize(c.rows * columns * c.accumulators);
+    size.resize(y.size());
+    std::vector<float> part(c.rows * c.n), absolute(part.size());
+    std::vector<float> ax(x), aw(w.values);
+    for (float& v : ax)
+      v = std::fabs(v);
+    for (float& v : aw)
+      v = std::fabs(v);
+    for (int64_t b = 0; b < c.batch; ++b)
+      for (int64_t a = 0; a < c.accumulators; ++a) {
+        const int64_t matrix = (b * c.accumulators + a) * c.n * c.k;
+        kernels::reference::linear(x.data() + b * c.k, c.batch * c.k, c.rows, w.values.data() + matrix, c.n,
+                                   c.k, part.data(), c.n);
+        kernels::reference::linear(ax.data() + b * c.k, c.batch * c.k, c.rows, aw.data() + matrix, c.n, c.k,
+                                   absolute.data(), c.n);
+        for (int64_t r = 0; r < c.rows; ++r)
+          for (int64_t j = 0; j < c.n; ++j) {
+            const int64_t at = (r * columns + b * c.n + j) * c.accumulators + a;
+            y[at] = part[r * c.n + j];
+            size[at] = absolute[r * c.n + j];
+          }
+      }
+  }
+};
+
+double tolerance(const Case& c, bool f8) {
+  if (c.prologue)
+    return kBf16Activations + (f8 ? kBf16Weights : 0);
+  return f8 ? kBf16Weights : kFloatSum;
+}
+
+std::string describe(const NativeLevel& level, const Case& c, bool f8) {
+  std::ostringstream s;
+  s << (f8 ? "gemm_f8 " : "gemm_bf16 ") << level.name << " rows " << c.rows << " n " << c.n << " k " << c.k
+    << " batch " << c.batch << " accumulators " << c.accumulators << " tile " << c.tile_m << "x" << c.tile_n
+    << (c.prologue ? " prologue" : "");
+  return s.str();
+}
+
+std::vector<NativeLevel> supported(bool f8) {
+  std::vector<NativeLevel> levels = f8 ? R1_LEVELS(gemm_f8) : R1_LEVELS(gemm_bf16);
+  std::erase_if(levels, [](const NativeLevel& level) { return !level.supported; });
+  return levels;
+}
+
+const Case kCases[] = {
+    {1, 16, 32},
+    {1, 256, 384},
+    {2, 64, 128},
+    {3, 24, 48},
+    {4, 80, 256, 1, 2},
+    {5, 40, 96, 2, 1, 64, 16},
+    {7, 100, 640, 1, 1, 64, 64},
+    {8, 64, 1152, 1, 2, 16, 32},
+    {9, 33, 33},
+    {16, 48, 130, 3, 2, 16, 48},
+    {17, 128, 128, 1, 1, 16, 128},
+    {65, 24, 48, 2, 1, 32, 16},
+    {65, 96, 576, 1, 1, 64, 96},
+    {129, 72, 200, 1, 2, 128, 32},
+    {1, 48, 160, 1, 1, 16, 16, true},
+    {7, 64, 100, 1, 2, 16, 32, true},
+    {40, 32, 257, 1, 1, 32, 16, true},
+};
+
+class Gemm : public testing::TestWithParam<bool> {};
+
+// Not a failure, but never silent either: what this machine leaves untested.
+TEST(GemmLevels, EveryLevelIsSupportedHere) {
+  std::string missing;
+  for (const NativeLevel& level : R1_LEVELS(gemm_bf16))
+    missing += level.supported ? "" : " " + level.name;
+  if (!missing.empty())
+    GTEST_SKIP() << "this machine cannot run:" << missing;
+}
+
+TEST_P(Gemm, AgreesWithTheReference) {
+  Random random(11);
+  for (const Case& c : kCases) {
+    Problem problem(c, GetParam(), random);
+    std::vector<float> expected;
+    std::vector<double> size;
+    problem.expect(expected, size);
+    for (const NativeLevel& level : supported(GetParam())) {
+      const std::string name = describe(level, c, GetParam());
+      EXPECT_TRUE(close(name, problem.run(level, 1000), expected, size, c.batch * c.n * c.accumulators,
+                        tolerance(c, GetParam())));
+    }
+  }
+}
+
+// FP8 with few rows applies scales in float, so it is as exact as bf16.
+TEST(GemmExact, F8IsExactForFewRows) {
+  Random random(12);
+  for (int64_t rows : {1, 2}) {
+    Problem problem({rows, 144, 640}, true, random);
+    std::vector<float> expected;
+    std::vector<double> size;
+    problem.expect(expected, size);
+    for (const NativeLevel& level : supported(true))
+      EXPECT_TRUE(
+          close(describe(level, problem.c, true), problem.run(level, 1000), expected, size, 144, kFloatSum));
+  }
+}
+
+TEST_P(Gemm, TheSplitOverThreadsChangesNoBit) {
+  Random random(13);
+  for (const Case& c : {Case{5, 100, 320, 2, 1, 4, 16}, Case{67, 80, 256, 1, 2, 32, 32},
+                        Case{9, 64, 100, 1, 1, 4, 16, true}}) {
+    Problem problem(c, GetParam(), random);
+    for (const NativeLevel& level : supported(GetParam())) {
+      const std::vector<float> whole = problem.run(level, 1000);
+      for (int64_t chunk : {1, 3}) {
+        const std::vector<float> parts = problem.run(level, chunk);
+        EXPECT_EQ(std::memcmp(whole.data(), parts.data(), whole.size() * 4), 0)
+            << describe(level, c, GetParam());
+      }
+    }
+  }
+}
+
+// Without AMX a row of a bf16 product does not depend on the rows beside it.
+TEST(GemmExact, Bf16RowsDoNotDependOnTheirNumber) {
+  Random random(14);
+  Problem many({23, 112, 1056, 1, 1, 64, 112}, false, random);
+  for (const NativeLevel& level : supported(false)) {
+    if (level.name.starts_with("amx"))
+      continue;
+    many.c.rows = 23;
+    const std::vector<float> all = many.run(level, 1000);
+    many.c.rows = 1;
+    const std::vector<float> one = many.run(level, 1000);
+    EXPECT_EQ(std::memcmp(all.data(), one.data(), one.size() * 4), 0) << level.name;
+  }
+}
+
+TEST_P(Gemm, NanInXReachesItsRowAndNoOther) {
+  Random random(15);
+  for (int64_t rows : {1, 6, 40}) {
+    Problem problem({rows, 48, 256}, GetParam(), random);
+    problem.set_x(rows / 2, 0, 77, 0xffc1);
+    std::vector<float> expected;
+    std::vector<double> size;
+    problem.expect(expected, size);
+    for (double& s : size)
+      s = std::isnan(s) ? 0 : s;
+    for (const NativeLevel& level : supported(GetParam()))
+      EXPECT_TRUE(close(describe(level, problem.c, GetParam()), problem.run(level, 1000), expected, size, 48,
+                        tolerance(problem.c, GetParam())));
+  }
+}
+
+TEST_P(Gemm, NanInWeightsReachesItsColumnAndNoOther) {
+  Random random(16);
+  for (int64_t rows : {1, 6, 40})
+    for (int code : {0x7f, 0xff}) {
+      Problem problem({rows, 48, 256}, GetParam(), random);
+      // Column 21 is row 5 of strip 1; k = 130 is the first of a pair.
+      if (GetParam())
+        problem.w.packed->data[(1 * 64 + 130 / 4) * 64 + 16 + 8 + 2] = uint8_t(code);
+      else
+        reinterpret_cast<uint16_t*>(problem.w.packed->data)[(1 * 128 + 130 / 2) * 32 + 10] =
+            uint16_t(code << 8 | 0xc0);
+      problem.w.at(0, 0, 21, 130) = std::nanf("");
+      std::vector<float> expected;
+      std::vector<double> size;
+      problem.expect(expected, size);
+      for (double& s : size)
+        s = std::isnan(s) ? 0 : s;
+      for (const NativeLevel& level : supported(GetParam()))
+        EXPECT_TRUE(close(describe(level, problem.c, GetParam()), problem.run(level, 1000), expected, size,
+                          48, tolerance(problem.c, GetParam())));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Gemm, testing::Bool(),
+                         [](const auto& info) { return info.param ? "f8" : "bf16"; });
+
+} // namespace
+} // namespace r1::test
