@@ -30,9 +30,9 @@ typedef enum r1_code {
   R1_OK = 0,
   R1_INVALID_ARGUMENT = 1, /* the caller passed something that no artifact would accept */
   R1_NOT_FOUND = 2,
-  R1_CORRUPT = 3,       /* bytes that contradict themselves or their hash */
-  R1_VERSION = 4,       /* written by a newer r1c */
-  R1_UNSUPPORTED = 5,   /* sound, but not on this machine */
+  R1_CORRUPT = 3,     /* bytes that contradict themselves or their hash */
+  R1_VERSION = 4,     /* written by a newer r1c */
+  R1_UNSUPPORTED = 5, /* sound, but not on this machine */
   R1_OUT_OF_MEMORY = 6,
   R1_IO = 7,
   R1_CONTEXT_FULL = 8,
@@ -47,10 +47,10 @@ typedef struct r1_model r1_model;
 
 typedef struct r1_model_options {
   size_t size;
-  const char* target;     /* NULL: the best target that this machine runs */
-  int32_t threads;        /* 0: one for each core */
-  uint32_t sequences;     /* how many full sequences the cache has room for; 0: as many as the artifact allows */
-  int64_t context;        /* tokens of each of them; 0: as many as the artifact allows */
+  const char* target; /* NULL: the best target that this machine runs */
+  int32_t threads;    /* 0: one for each core */
+  uint32_t sequences; /* how many full sequences the cache has room for; 0: as many as the artifact allows */
+  int64_t context;    /* tokens of each of them; 0: as many as the artifact allows */
   uint64_t memory_limit;  /* bytes; 0: what the system has available */
   int32_t map_weights;    /* 1: map the file instead of reading it into huge pages */
   int32_t verify_weights; /* 1: check the hash of the weights, however large, before use */
@@ -61,7 +61,7 @@ R1RT_API void r1_model_options_init(r1_model_options* options);
 /* Opens an artifact. `options` may be NULL. *model is set also where this fails (NULL only where memory is short), so
  * that r1_model_error can tell why; close it in any case. */
 R1RT_API r1_code r1_model_open(const char* path, const r1_model_options* options, r1_model** model);
-R1RT_API void r1_model_close(r1_model* model); /* NULL is fine */
+R1RT_API void r1_model_close(r1_model* model);              /* NULL is fine */
 R1RT_API const char* r1_model_error(const r1_model* model); /* of the last call that failed; never NULL */
 
 typedef struct r1_model_info {
@@ -75,13 +75,13 @@ typedef struct r1_model_info {
 R1RT_API r1_code r1_model_get_info(const r1_model* model, r1_model_info* info);
 
 /* Text to ids and back. *ids and *text belong to the model, until its next call. Text is UTF-8 of so many bytes. */
-R1RT_API r1_code r1_encode(r1_model* model, const char* text, size_t bytes, int32_t add_special, const int32_t** ids,
-                           size_t* count);
-R1RT_API r1_code r1_decode(r1_model* model, const int32_t* ids, size_t count, int32_t skip_special, const char** text,
-                           size_t* bytes);
+R1RT_API r1_code r1_encode(r1_model* model, const char* text, size_t bytes, int32_t add_special,
+                           const int32_t** ids, size_t* count);
+R1RT_API r1_code r1_decode(r1_model* model, const int32_t* ids, size_t count, int32_t skip_special,
+                           const char** text, size_t* bytes);
 /* Renders a conversation, two arrays of `count` strings, by the artifact's chat template. */
-R1RT_API r1_code r1_render(r1_model* model, const char* const* roles, const char* const* contents, size_t count,
-                           int32_t add_generation_prompt, const char** text, size_t* bytes);
+R1RT_API r1_code r1_render(r1_model* model, const char* const* roles, const char* const* contents,
+                           size_t count, int32_t add_generation_prompt, const char** text, size_t* bytes);
 
 /* ---- Sessions: sequences of tokens in the model's cache. One session a model at a time. */
 
@@ -98,7 +98,8 @@ R1RT_API r1_code r1_sequence_truncate(r1_session* session, int32_t sequence, int
 
 /* Appends `count` tokens to a sequence. `logits`, vocab_size floats or NULL, gets the row of the last one.
  * R1_CONTEXT_FULL: they do not fit, nothing has changed. */
-R1RT_API r1_code r1_prefill(r1_session* session, int32_t sequence, const int32_t* ids, size_t count, float* logits);
+R1RT_API r1_code r1_prefill(r1_session* session, int32_t sequence, const int32_t* ids, size_t count,
+                            float* logits);
 /* Appends one token to each of `count` different sequences. `logits` gets count rows of vocab_size floats. */
 R1RT_API r1_code r1_step(r1_session* session, const int32_t* sequences, const int32_t* ids, size_t count,
                          float* logits);
@@ -114,11 +115,11 @@ typedef struct r1_generate_options {
   float top_p;
   int32_t top_k; /* 0: all */
   uint64_t seed;
-  int64_t max_tokens;       /* 0: until the context is full */
-  const char* const* stop;  /* strings that end the text */
+  int64_t max_tokens;      /* 0: until the context is full */
+  const char* const* stop; /* strings that end the text */
   size_t stop_count;
-  int32_t ignore_end;       /* 1: do not end at the model's end-of-text ids */
-  int32_t thinking;         /* 1: the prompt ends inside <think> */
+  int32_t ignore_end; /* 1: do not end at the model's end-of-text ids */
+  int32_t thinking;   /* 1: the prompt ends inside <think> */
 } r1_generate_options;
 
 /* Sets the defaults that the model's makers chose. */

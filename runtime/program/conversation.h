@@ -34,8 +34,8 @@ private:
   const Prompt& prompt_;
   const int sequence_;
   std::vector<Message> messages_;
-  std::vector<int32_t> cached_;  // the ids in the cache
+  std::vector<int32_t> cached_; // the ids in the cache
   size_t prompt_tokens_ = 0, reused_tokens_ = 0;
 };
 
-}  // namespace r1
+} // namespace r1

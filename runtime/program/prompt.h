@@ -11,7 +11,7 @@
 namespace r1 {
 
 struct Message {
-  std::string role, content;  // "user", "assistant", "system"
+  std::string role, content; // "user", "assistant", "system"
 };
 
 // Points into the artifact, which must outlive it. All its functions may be called from several threads.
@@ -30,12 +30,16 @@ public:
                              const text::ChatTemplate::Variables& extra = {}) const;
   // Ids of a rendered text (special tokens in it are special), and of plain text, which gets the tokenizer's own ids
   // such as begin-of-text.
-  Result<std::vector<int32_t>> encode_rendered(std::string_view text) const { return tokenizer_.encode(text); }
-  Result<std::vector<int32_t>> encode_plain(std::string_view text) const { return tokenizer_.encode(text, {.add_special = true}); }
+  Result<std::vector<int32_t>> encode_rendered(std::string_view text) const {
+    return tokenizer_.encode(text);
+  }
+  Result<std::vector<int32_t>> encode_plain(std::string_view text) const {
+    return tokenizer_.encode(text, {.add_special = true});
+  }
 
 private:
   text::Tokenizer tokenizer_;
   std::optional<text::ChatTemplate> template_;
 };
 
-}  // namespace r1
+} // namespace r1
