@@ -75,7 +75,7 @@ void buildWrapper(Module& module, const KernelSource& kernel, size_t index) {
   for (auto [h, hole] : enumerate(kernel.holes))
     holes.push_back(
         hole.used() ? cast<Constant>(module.getOrInsertFunction(holeSymbol(index, h), holeType).getCallee())
-                  : ConstantPointerNull::get(pointer));
+                    : ConstantPointerNull::get(pointer));
   SmallVector<Value*> arguments;
   for (Argument& argument : wrapper->args())
     arguments.push_back(&argument);
