@@ -3,7 +3,7 @@
 #include "compiler/interpret/Interpreter.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
-#include <cmath>
+#include "test/unit/compiler/interpret/Compare.h"
 #include <gtest/gtest.h>
 #include <map>
 
@@ -76,18 +76,6 @@ inline void expectNear(const std::vector<float>& found, const std::vector<float>
   ASSERT_EQ(found.size(), wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i)
     EXPECT_NEAR(found[i], wanted[i], tolerance) << "element " << i;
-}
-
-// Frobenius norm of the difference over that of `wanted`; NaN if either holds one, which no bound accepts.
-inline double relativeError(const std::vector<float>& found, const std::vector<float>& wanted) {
-  if (found.size() != wanted.size())
-    return NAN;
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    difference += (double(found[i]) - wanted[i]) * (double(found[i]) - wanted[i]);
-    norm += double(wanted[i]) * wanted[i];
-  }
-  return std::sqrt(difference / norm);
 }
 
 } // namespace r1::interpret::test
