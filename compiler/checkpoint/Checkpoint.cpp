@@ -21,7 +21,8 @@ std::string joined(StringRef folder, StringRef name) {
 
 bool isSafeFileName(StringRef name) {
   return !name.empty() && name != "." && name != ".." && name.find_first_of("/\\") == StringRef::npos &&
-         none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }) && name.ends_with(".safetensors");
+         none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }) &&
+         name.ends_with(".safetensors");
 }
 
 Expected<std::vector<std::string>> safetensorsIn(StringRef folder) {
@@ -34,7 +35,8 @@ Expected<std::vector<std::string>> safetensorsIn(StringRef folder) {
       names.push_back(name.str());
   }
   if (code)
-    return fail(Twine(folder) + ": cannot be listed: " + code.message() + "; name a folder that holds a checkpoint");
+    return fail(Twine(folder) + ": cannot be listed: " + code.message() +
+                "; name a folder that holds a checkpoint");
   llvm::sort(names);
   return names;
 }
@@ -47,15 +49,18 @@ Expected<StringMap<std::string>> parseIndex(StringRef text, StringRef file) {
     return root.takeError();
   auto map = root->is_object() ? root->find("weight_map") : root->end();
   if (!root->is_object() || map == root->end() || !map->is_object())
-    return fail(Twine(file) + ": has no object 'weight_map', expected tensor names with their files; fetch the file again");
+    return fail(Twine(file) +
+                ": has no object 'weight_map', expected tensor names with their files; fetch the file again");
   StringMap<std::string> files;
   for (const auto& [name, value] : map->items()) {
     if (!value.is_string())
-      return fail(Twine(file) + ": tensor " + quote(name) + " has no file name, expected text; fetch the file again");
+      return fail(Twine(file) + ": tensor " + quote(name) +
+                  " has no file name, expected text; fetch the file again");
     const std::string& shard = value.get_ref<const std::string&>();
     if (!isSafeFileName(shard))
-      return fail(Twine(file) + ": tensor " + quote(name) + " lies in " + quote(shard) +
-                  ", expected the plain name of a .safetensors file in the same folder; do not use this checkpoint");
+      return fail(
+          Twine(file) + ": tensor " + quote(name) + " lies in " + quote(shard) +
+          ", expected the plain name of a .safetensors file in the same folder; do not use this checkpoint");
     files[name] = shard;
   }
   return files;
@@ -65,8 +70,8 @@ Error Checkpoint::add(TensorInfo tensor) {
   auto [place, fresh] = places.try_emplace(tensor.name, static_cast<uint32_t>(all.size()));
   if (!fresh) {
     const ShardFile& first = shards[all[place->second].file];
-    return fail(Twine(shards[tensor.file].name) + ": tensor " + quote(tensor.name) + " also lies in " + first.name +
-                ", expected one place; remove the file that does not belong to the checkpoint");
+    return fail(Twine(shards[tensor.file].name) + ": tensor " + quote(tensor.name) + " also lies in " +
+                first.name + ", expected one place; remove the file that does not belong to the checkpoint");
   }
   all.push_back(std::move(tensor));
   return Error::success();
@@ -102,8 +107,9 @@ Error Checkpoint::checkIndex(StringRef indexPath, const StringMap<std::string>& 
   }
   if (wrong) {
     const TensorInfo* tensor = find(wrong->getKey());
-    return fail(Twine(indexPath) + ": tensor " + quote(wrong->getKey()) + " should lie in " + wrong->getValue() +
-                ", found " + (tensor ? "it in " + shards[tensor->file].name : std::string("it in no shard")) +
+    return fail(Twine(indexPath) + ": tensor " + quote(wrong->getKey()) + " should lie in " +
+                wrong->getValue() + ", found " +
+                (tensor ? "it in " + shards[tensor->file].name : std::string("it in no shard")) +
                 "; index and shards are of different versions, fetch the folder again");
   }
   size_t unlisted = 0;
@@ -112,8 +118,9 @@ Error Checkpoint::checkIndex(StringRef indexPath, const StringMap<std::string>& 
     if (!weightMap.contains(tensor.name) && unlisted++ == 0)
       example = tensor.name;
   if (unlisted)
-    remarks.push_back((Twine(unlisted) + " tensors lie in shards but are not listed in " + kIndexName + ", for instance " +
-                       quote(example)).str());
+    remarks.push_back((Twine(unlisted) + " tensors lie in shards but are not listed in " + kIndexName +
+                       ", for instance " + quote(example))
+                          .str());
   return Error::success();
 }
 
@@ -122,15 +129,18 @@ Error Checkpoint::splitFusedExperts() {
   for (size_t i = 0; i < count; ++i) {
     StringRef name = all[i].name;
     bool scale = name.consume_back("_scale_inv");
-    bool gateUp = name.ends_with(".mlp.experts.gate_up_proj"), down = name.ends_with(".mlp.experts.down_proj");
+    bool gateUp = name.ends_with(".mlp.experts.gate_up_proj"),
+         down = name.ends_with(".mlp.experts.down_proj");
     if ((!gateUp && !down) || all[i].shape.size() != 3 || bitsOf(all[i].dtype) % 8 != 0 || all[i].bytes == 0)
       continue;
     const TensorInfo fused = all[i];
     StringRef prefix = name.substr(0, name.rfind('.'));
     int64_t experts = fused.shape[0], rows = fused.shape[1], cols = fused.shape[2];
     if (gateUp && rows % 2 != 0)
-      return fail(Twine(shards[fused.file].name) + ": tensor " + quote(fused.name) + " has shape " + shapeText(fused.shape) +
-                  ", expected an even second size (gate rows, then up rows); convert the checkpoint to one tensor an expert");
+      return fail(Twine(shards[fused.file].name) + ": tensor " + quote(fused.name) + " has shape " +
+                  shapeText(fused.shape) +
+                  ", expected an even second size (gate rows, then up rows); convert the checkpoint to one "
+                  "tensor an expert");
     std::string suffix = scale ? ".weight_scale_inv" : ".weight";
     std::string fusedPrefix = prefix.str();
     auto part = [&](int64_t expert, StringRef projection, int64_t firstRow, int64_t partRows) {
@@ -186,8 +196,9 @@ Expected<Checkpoint> Checkpoint::open(StringRef folder) {
         checkpoint.remarks.push_back(name + " is ignored: " + kIndexName.str() + " does not name it");
   }
   if (wanted.empty())
-    return fail(Twine(folder) + ": has no .safetensors file, expected at least one; fetch the weights, or compile with "
-                                "--weights=none");
+    return fail(Twine(folder) +
+                ": has no .safetensors file, expected at least one; fetch the weights, or compile with "
+                "--weights=none");
   for (const std::string& name : wanted)
     if (Error error = checkpoint.addShard(folder, name))
       return std::move(error);
@@ -207,7 +218,7 @@ Checkpoint Checkpoint::declared(std::vector<TensorInfo> tensors) {
   return checkpoint;
 }
 
-const TensorInfo* Checkpoint::find(StringRef name) const {
+const TensorInfo* Checkpoint::find(StringRef name) const& {
   auto place = places.find(name);
   return place == places.end() ? nullptr : &all[place->second];
 }
@@ -240,8 +251,8 @@ Error Checkpoint::readTensor(StringRef name, uint64_t offset, MutableArrayRef<ui
 
 Error Checkpoint::readTensor(const TensorInfo& tensor, uint64_t offset, MutableArrayRef<uint8_t> out) const {
   if (offset > tensor.bytes || out.size() > tensor.bytes - offset)
-    return fail("tensor " + quote(tensor.name) + " has " + Twine(tensor.bytes) + " bytes, asked for " + Twine(offset) + " + " +
-                Twine(out.size()) + "; this is a defect of the compiler");
+    return fail("tensor " + quote(tensor.name) + " has " + Twine(tensor.bytes) + " bytes, asked for " +
+                Twine(offset) + " + " + Twine(out.size()) + "; this is a defect of the compiler");
   if (shards.empty())
     return fail("tensor " + quote(tensor.name) + " has no data: the folder was opened without weights");
   if (Error error = shards[tensor.file].input->readAt(tensor.offset + offset, out))

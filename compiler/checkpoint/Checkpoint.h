@@ -1,5 +1,6 @@
-// The weights of a Hugging Face folder: every tensor's name, type, shape and place, read from the shards' headers alone, and
-// the bytes on demand. Names are read, never built. Immutable after opening; const members may be called from many threads.
+// The weights of a Hugging Face folder: every tensor's name, type, shape and place, read from the shards'
+// headers alone, and the bytes on demand. Names are read, never built. Immutable after opening; const members
+// may be called from many threads.
 #pragma once
 #include "compiler/checkpoint/InputFile.h"
 #include "compiler/checkpoint/Safetensors.h"
@@ -9,18 +10,18 @@
 namespace r1::checkpoint {
 
 struct ShardFile {
-  std::string name;             // within the folder
-  Hash headerHash{};            // provenance: which file this was, without reading its data
-  uint64_t dataBytes = 0;       // after the header
+  std::string name;       // within the folder
+  Hash headerHash{};      // provenance: which file this was, without reading its data
+  uint64_t dataBytes = 0; // after the header
   std::unique_ptr<InputFile> input;
 };
 
 class Checkpoint {
 public:
-  // With model.safetensors.index.json the shards it names, each entry checked against the headers; without it every
-  // *.safetensors file of the folder. A tensor that lies in two shards is an error.
-  // Three-dimensional expert tensors (mlp.experts.gate_up_proj [E][2I][H], mlp.experts.down_proj [E][H][I], as recent
-  // versions of transformers hold them) are found under the per-expert names as well.
+  // With model.safetensors.index.json the shards it names, each entry checked against the headers; without it
+  // every *.safetensors file of the folder. A tensor that lies in two shards is an error. Three-dimensional
+  // expert tensors (mlp.experts.gate_up_proj [E][2I][H], mlp.experts.down_proj [E][H][I], as recent versions
+  // of transformers hold them) are found under the per-expert names as well.
   static llvm::Expected<Checkpoint> open(llvm::StringRef folder);
 
   // Tensors that exist only as a declaration, for compiling without weights; reading one is an error.
@@ -30,13 +31,18 @@ public:
   Checkpoint& operator=(Checkpoint&&) = default;
 
   bool hasData() const { return !shards.empty(); }
-  const TensorInfo* find(llvm::StringRef name) const; // nullptr if absent
-  const std::vector<TensorInfo>& tensors() const { return all; } // by file, then by place in it
-  const std::vector<ShardFile>& files() const { return shards; }
+  // What is handed out belongs to this checkpoint, so a temporary one hands out nothing.
+  const TensorInfo* find(llvm::StringRef name) const&; // nullptr if absent
+  const TensorInfo* find(llvm::StringRef name) const&& = delete;
+  const std::vector<TensorInfo>& tensors() const& { return all; } // by file, then by place in it
+  const std::vector<TensorInfo>& tensors() const&& = delete;
+  const std::vector<ShardFile>& files() const& { return shards; }
+  const std::vector<ShardFile>& files() const&& = delete;
   // BLAKE2b-256 over all shards' names and header hashes in order; all zeros for declared tensors.
   Hash hashOfHeaders() const;
   uint64_t dataBytes() const; // of all shards together
-  // Things worth a remark that stop nothing, one line each: files ignored, tensors that the index does not list.
+  // Things worth a remark that stop nothing, one line each: files ignored, tensors that the index does not
+  // list.
   const std::vector<std::string>& notes() const { return remarks; }
 
   // Fills `out` from byte `offset` of the tensor on.

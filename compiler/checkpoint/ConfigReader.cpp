@@ -46,8 +46,8 @@ void ConfigReader::problem(const Twine& line) {
 
 void ConfigReader::wrong(StringRef key, const Twine& expected, StringRef cure) {
   const json* value = find(key);
-  problem(Twine(prefix) + key + (value ? " is " + shown(*value) : std::string(" is missing")) + ", expected " + expected + "; " +
-          cure);
+  problem(Twine(prefix) + key + (value ? " is " + shown(*value) : std::string(" is missing")) +
+          ", expected " + expected + "; " + cure);
 }
 
 int64_t ConfigReader::integer(StringRef key, std::optional<int64_t> fallback, int64_t least, int64_t most) {
@@ -61,7 +61,9 @@ int64_t ConfigReader::integer(StringRef key, std::optional<int64_t> fallback, in
 
 double ConfigReader::real(StringRef key, std::optional<double> fallback, double least, double most) {
   const json* value = find(key);
-  std::optional<double> number = !value ? fallback : value->is_number() ? std::optional(value->get<double>()) : std::nullopt;
+  std::optional<double> number = !value               ? fallback
+                                 : value->is_number() ? std::optional(value->get<double>())
+                                                      : std::nullopt;
   if (number && std::isfinite(*number) && *number >= least && *number <= most)
     return *number;
   wrong(key, "a number from " + plain(least) + " to " + plain(most));

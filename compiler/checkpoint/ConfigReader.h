@@ -1,5 +1,5 @@
-// Reads typed, range-checked values out of one JSON object and keeps the first problem. A key that is null counts as absent,
-// as in transformers' configurations.
+// Reads typed, range-checked values out of one JSON object and keeps the first problem. A key that is null
+// counts as absent, as in transformers' configurations.
 #pragma once
 #include "compiler/checkpoint/Json.h"
 #include <optional>
@@ -26,7 +26,8 @@ public:
   // An object under `key`, or nullptr if absent.
   const nlohmann::json* section(llvm::StringRef key);
 
-  void wrong(llvm::StringRef key, const llvm::Twine& expected, llvm::StringRef cure = "correct the file or fetch it again");
+  void wrong(llvm::StringRef key, const llvm::Twine& expected,
+             llvm::StringRef cure = "correct the file or fetch it again");
   void problem(const llvm::Twine& line); // full text after the file's name
   void absorb(ConfigReader& nested) {
     if (first.empty())

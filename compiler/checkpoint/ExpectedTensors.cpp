@@ -23,7 +23,8 @@ public:
       layer(i);
     add("model.norm.weight", {config.hiddenSize}, TensorKind::Norm);
     // With tied embeddings a checkpoint may still hold a copy; the embedding is what counts.
-    add("lm_head.weight", {config.vocabSize, config.hiddenSize}, TensorKind::Embedding, config.tieWordEmbeddings);
+    add("lm_head.weight", {config.vocabSize, config.hiddenSize}, TensorKind::Embedding,
+        config.tieWordEmbeddings);
     inMtp = true;
     for (int64_t i = config.numLayers; i < config.numLayers + config.mtpLayers; ++i) {
       std::string prefix = ("model.layers." + Twine(i) + ".").str();
@@ -34,7 +35,8 @@ public:
       norm(prefix + "shared_head.norm", config.hiddenSize);
       // Copies of the main model's (README_WEIGHTS.md of DeepSeek-V3): without them those are used.
       add(prefix + "embed_tokens.weight", {config.vocabSize, config.hiddenSize}, TensorKind::Embedding, true);
-      add(prefix + "shared_head.head.weight", {config.vocabSize, config.hiddenSize}, TensorKind::Embedding, true);
+      add(prefix + "shared_head.head.weight", {config.vocabSize, config.hiddenSize}, TensorKind::Embedding,
+          true);
     }
   }
 
@@ -53,7 +55,8 @@ private:
     linear(module + ".down_proj", config.hiddenSize, inner);
   }
   void layer(int64_t index) {
-    std::string prefix = ("model.layers." + Twine(index) + ".").str(), attention = prefix + "self_attn.", mlp = prefix + "mlp";
+    std::string prefix = ("model.layers." + Twine(index) + ".").str(), attention = prefix + "self_attn.",
+                mlp = prefix + "mlp";
     int64_t hidden = config.hiddenSize, queries = config.heads * config.qkHeadDim();
     norm(prefix + "input_layernorm", hidden);
     if (config.qLoraRank) {
@@ -65,7 +68,8 @@ private:
     }
     linear(attention + "kv_a_proj_with_mqa", config.kvLoraRank + config.qkRopeHeadDim, hidden);
     norm(attention + "kv_a_layernorm", config.kvLoraRank);
-    linear(attention + "kv_b_proj", config.heads * (config.qkNopeHeadDim + config.vHeadDim), config.kvLoraRank);
+    linear(attention + "kv_b_proj", config.heads * (config.qkNopeHeadDim + config.vHeadDim),
+           config.kvLoraRank);
     linear(attention + "o_proj", hidden, config.heads * config.vHeadDim);
     norm(prefix + "post_attention_layernorm", hidden);
     if (!config.isMoeLayer(index))
@@ -99,7 +103,8 @@ std::string mismatch(const ModelConfig& config, const Checkpoint& checkpoint, co
   std::string place = checkpoint.hasData() ? " in " + checkpoint.files()[tensor.file].name : "";
   std::string subject = "tensor " + quote(wanted.name) + place;
   if (ArrayRef<int64_t>(tensor.shape) != ArrayRef<int64_t>(wanted.shape))
-    return subject + " has shape " + shapeText(tensor.shape) + ", expected " + shapeText(wanted.shape) + " by config.json";
+    return subject + " has shape " + shapeText(tensor.shape) + ", expected " + shapeText(wanted.shape) +
+           " by config.json";
   std::string has = subject + " has type " + nameOf(tensor.dtype).str() + ", expected ";
   if (wanted.kind == TensorKind::Scale)
     return tensor.dtype == DType::F32 ? "" : has + "F32";
@@ -110,7 +115,8 @@ std::string mismatch(const ModelConfig& config, const Checkpoint& checkpoint, co
   if (config.quantization == Quantization::None)
     return has + "F32, BF16 or F16: config.json has no quantization_config, so nothing says what scales mean";
   if (!checkpoint.find(wanted.name + "_scale_inv"))
-    return subject + " has type F8_E4M3 without scales, expected " + quote(wanted.name + "_scale_inv") + " beside it";
+    return subject + " has type F8_E4M3 without scales, expected " + quote(wanted.name + "_scale_inv") +
+           " beside it";
   return "";
 }
 
@@ -152,7 +158,8 @@ Error TensorCheck::takeError(size_t shown) const {
     text += (text.empty() ? "" : "\n") + problem;
   if (problems.size() > shown)
     text += ("\nand " + Twine(problems.size() - shown) + " more tensors").str();
-  return fail(text + "; config.json and weights are not of the same model or the download is incomplete, fetch the folder again");
+  return fail(text + "; config.json and weights are not of the same model or the download is incomplete, "
+                     "fetch the folder again");
 }
 
 TensorCheck checkTensors(const ModelConfig& config, const Checkpoint& checkpoint) {
@@ -166,7 +173,8 @@ TensorCheck checkTensors(const ModelConfig& config, const Checkpoint& checkpoint
     if (!tensor) {
       if (!wanted.optional)
         (wanted.mtp ? mtpMissing : check.problems)
-            .push_back("tensor " + quote(wanted.name) + " of shape " + shapeText(wanted.shape) + " is missing");
+            .push_back("tensor " + quote(wanted.name) + " of shape " + shapeText(wanted.shape) +
+                       " is missing");
       continue;
     }
     mtpFound += wanted.mtp;
@@ -189,15 +197,18 @@ TensorCheck checkTensors(const ModelConfig& config, const Checkpoint& checkpoint
       example = tensor.name;
   }
   if (extra)
-    check.notes.push_back((Twine(extra) + " tensors are not part of the graph and are ignored, for instance " + quote(example)).str());
+    check.notes.push_back(
+        (Twine(extra) + " tensors are not part of the graph and are ignored, for instance " + quote(example))
+            .str());
   return check;
 }
 
 Error checkScales(const TensorInfo& tensor, uint64_t first, ArrayRef<float> scales) {
   for (size_t i = 0; i < scales.size(); ++i)
     if (!(std::isfinite(scales[i]) && scales[i] >= 0))
-      return fail("tensor " + quote(tensor.name) + " has scale " + std::to_string(scales[i]) + " at index " + Twine(first + i) +
-                  " of " + Twine(tensor.elements()) + ", expected a finite number not below 0; the file is damaged, fetch it again");
+      return fail("tensor " + quote(tensor.name) + " has scale " + std::to_string(scales[i]) + " at index " +
+                  Twine(first + i) + " of " + Twine(tensor.elements()) +
+                  ", expected a finite number not below 0; the file is damaged, fetch it again");
   return Error::success();
 }
 

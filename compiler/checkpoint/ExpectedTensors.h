@@ -6,7 +6,7 @@
 namespace r1::checkpoint {
 
 enum class TensorKind {
-  Linear,    // may be F8_E4M3, then with a Scale beside it
+  Linear, // may be F8_E4M3, then with a Scale beside it
   Norm,
   Embedding, // embed_tokens, lm_head, shared_head.head
   Gate,      // the router's matrix
@@ -22,11 +22,12 @@ struct ExpectedTensor {
   bool mtp = false;      // belongs to a multi-token-prediction layer
 };
 
-// In the order of the graph; each Scale follows its Linear and is optional here, because the Linear's type decides.
+// In the order of the graph; each Scale follows its Linear and is optional here, because the Linear's type
+// decides.
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig& config);
 
-// The checkpoint that a folder without weights would have: quantised linears as F8_E4M3 with scales, biases F32, the rest
-// weightType. For --weights=none.
+// The checkpoint that a folder without weights would have: quantised linears as F8_E4M3 with scales, biases
+// F32, the rest weightType. For --weights=none.
 Checkpoint declaredCheckpoint(const ModelConfig& config);
 
 struct TensorCheck {
@@ -38,11 +39,12 @@ struct TensorCheck {
   llvm::Error takeError(size_t shown = 5) const;
 };
 
-// MTP layers are all there or not at all (transformers drops them when it saves); anything between is a problem.
+// MTP layers are all there or not at all (transformers drops them when it saves); anything between is a
+// problem.
 TensorCheck checkTensors(const ModelConfig& config, const Checkpoint& checkpoint);
 
-// For scales read in pieces: `scales` are elements [first, first + size) of `tensor`. NaN, infinite and negative ones are
-// refused with tensor and index. Zero is a block of zeros.
+// For scales read in pieces: `scales` are elements [first, first + size) of `tensor`. NaN, infinite and
+// negative ones are refused with tensor and index. Zero is a block of zeros.
 llvm::Error checkScales(const TensorInfo& tensor, uint64_t first, llvm::ArrayRef<float> scales);
 
 } // namespace r1::checkpoint

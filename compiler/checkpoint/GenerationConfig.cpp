@@ -9,12 +9,14 @@ using nlohmann::json;
 
 namespace r1::checkpoint {
 
-Expected<GenerationConfig> GenerationConfig::parse(StringRef text, StringRef file, const ModelConfig& config) {
+Expected<GenerationConfig> GenerationConfig::parse(StringRef text, StringRef file,
+                                                   const ModelConfig& config) {
   Expected<json> root = parseJson(text, file);
   if (!root)
     return root.takeError();
   if (!root->is_object())
-    return fail(Twine(file) + ": is not a JSON object, expected generation defaults; correct or remove the file");
+    return fail(Twine(file) +
+                ": is not a JSON object, expected generation defaults; correct or remove the file");
   ConfigReader reader(*root, file);
   GenerationConfig generation;
   generation.sample = reader.boolean("do_sample", false);
@@ -31,11 +33,13 @@ Expected<GenerationConfig> GenerationConfig::parse(StringRef text, StringRef fil
       if (token >= 0 && token < config.vocabSize)
         kept.push_back(token);
       else
-        generation.notes.push_back((key + " " + Twine(token) + " lies outside the vocabulary and is ignored").str());
+        generation.notes.push_back(
+            (key + " " + Twine(token) + " lies outside the vocabulary and is ignored").str());
     return kept;
   };
   generation.eos = tokens("eos_token_id", config.eos);
-  std::vector<int64_t> bos = tokens("bos_token_id", config.bos ? std::vector<int64_t>{*config.bos} : std::vector<int64_t>{});
+  std::vector<int64_t> bos =
+      tokens("bos_token_id", config.bos ? std::vector<int64_t>{*config.bos} : std::vector<int64_t>{});
   if (bos.size() > 1)
     reader.wrong("bos_token_id", "one token");
   if (!bos.empty())

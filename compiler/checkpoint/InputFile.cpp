@@ -81,11 +81,13 @@ Expected<InputFile> InputFile::open(StringRef path) {
 Error InputFile::readAt(uint64_t offset, MutableArrayRef<uint8_t> out) const {
   uint64_t done = 0;
   while (done < out.size()) {
-    ssize_t count = pread(descriptor, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    ssize_t count =
+        pread(descriptor, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
-      return fail(Twine(name) + ": reading at byte " + Twine(offset + done) + " failed: " + std::strerror(errno));
+      return fail(Twine(name) + ": reading at byte " + Twine(offset + done) +
+                  " failed: " + std::strerror(errno));
     if (count == 0)
       return fail(Twine(name) + ": ends at byte " + Twine(offset + done) + ", expected at least " +
                   Twine(offset + out.size()) + " bytes; the file is cut off, fetch it again");
@@ -97,12 +99,13 @@ Error InputFile::readAt(uint64_t offset, MutableArrayRef<uint8_t> out) const {
 Expected<MappedRange> InputFile::map(uint64_t offset, uint64_t bytes) const {
   MappedRange range;
   if (offset > length || bytes > length - offset)
-    return fail(Twine(name) + ": has " + Twine(length) + " bytes, expected at least " + Twine(offset) + " + " +
-                Twine(bytes) + "; the file is cut off, fetch it again");
+    return fail(Twine(name) + ": has " + Twine(length) + " bytes, expected at least " + Twine(offset) +
+                " + " + Twine(bytes) + "; the file is cut off, fetch it again");
   if (bytes == 0)
     return range;
   uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE)), slack = offset % page;
-  void* base = mmap(nullptr, bytes + slack, PROT_READ, MAP_PRIVATE, descriptor, static_cast<off_t>(offset - slack));
+  void* base =
+      mmap(nullptr, bytes + slack, PROT_READ, MAP_PRIVATE, descriptor, static_cast<off_t>(offset - slack));
   if (base == MAP_FAILED)
     return fail(Twine(name) + ": cannot be mapped: " + std::strerror(errno));
   range.base = base;

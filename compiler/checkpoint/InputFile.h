@@ -1,5 +1,5 @@
-// Read-only access to one regular file of a checkpoint: ranges by pread, ranges by mapping. Nothing is ever mapped or
-// read whole unless asked, because a checkpoint is larger than memory.
+// Read-only access to one regular file of a checkpoint: ranges by pread, ranges by mapping. Nothing is ever
+// mapped or read whole unless asked, because a checkpoint is larger than memory.
 #pragma once
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -16,8 +16,8 @@ llvm::Error fail(const llvm::Twine& message);
 // 'text' in single quotes for a message: control bytes escaped, long text cut.
 std::string quote(llvm::StringRef text);
 
-// Owns a mapping; the bytes stay valid as long as it lives. A file that another process shortens meanwhile makes
-// access fault (SIGBUS): where that matters, use readAt, which reports it.
+// Owns a mapping; the bytes stay valid as long as it lives. A file that another process shortens meanwhile
+// makes access fault (SIGBUS): where that matters, use readAt, which reports it.
 class MappedRange {
 public:
   MappedRange() = default;
@@ -36,8 +36,8 @@ private:
 // Owns a file descriptor. Const members may be called from many threads at once.
 class InputFile {
 public:
-  // Fails with one line if `path` cannot be opened or is not a regular file (symbolic links are followed: a Hugging
-  // Face cache consists of them).
+  // Fails with one line if `path` cannot be opened or is not a regular file (symbolic links are followed: a
+  // Hugging Face cache consists of them).
   static llvm::Expected<InputFile> open(llvm::StringRef path);
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;

@@ -1,9 +1,10 @@
-// What a config.json of the R1 family says, brought to one form: every default filled in, every synonym resolved, every range
-// checked. Nothing after this file asks which model type it was.
+// What a config.json of the R1 family says, brought to one form: every default filled in, every synonym
+// resolved, every range checked. Nothing after this file asks which model type it was.
 //
 // Where Hugging Face's transformers (read at 5.23) and DeepSeek's own code (configuration_deepseek.py and
-// modeling_deepseek.py beside the checkpoints; deepseek-ai/DeepSeek-V3 inference/model.py) disagree, transformers is followed,
-// because it is what answers are compared with; the places are marked "differs:" in ModelConfig.cpp and Rotary.h.
+// modeling_deepseek.py beside the checkpoints; deepseek-ai/DeepSeek-V3 inference/model.py) disagree,
+// transformers is followed, because it is what answers are compared with; the places are marked "differs:" in
+// ModelConfig.cpp and Rotary.h.
 #pragma once
 #include "compiler/checkpoint/Safetensors.h"
 #include "llvm/Support/Error.h"
@@ -21,7 +22,11 @@ enum class Choice {
   GroupMax,    // first topk_group groups by their best expert, then top_k within them
   GroupTop2Sum // groups by the sum of their two best
 };
-enum class Quantization { None, Fp8Block128, Fp8Block128Ue8m0 }; // e4m3, one float scale (ue8m0: a power of two) a 128x128 block
+enum class Quantization {
+  None,
+  Fp8Block128,
+  Fp8Block128Ue8m0
+}; // e4m3, one float scale (ue8m0: a power of two) a 128x128 block
 llvm::StringRef nameOf(ModelType type); // "deepseek_v3"
 
 struct Yarn {
@@ -59,11 +64,13 @@ struct ModelConfig {
   double epsilon = 1e-6;       // input, post-attention, final and MTP norms
   double latentEpsilon = 1e-6; // q_a_layernorm, kv_a_layernorm: not the config's, see ModelConfig.cpp
   bool tieWordEmbeddings = false;
-  int64_t mtpLayers = 0; // multi-token-prediction layers, numbered from numLayers on; their tensors may be absent all the same
+  // Multi-token-prediction layers, numbered from numLayers on; their tensors may be absent all the same.
+  int64_t mtpLayers = 0;
 
   Quantization quantization = Quantization::None;
-  std::vector<std::string> unquantizedModules; // quantization_config.modules_to_not_convert: parts of tensor names
-  DType weightType = DType::BF16;              // dtype or torch_dtype: of what is not quantised
+  std::vector<std::string>
+      unquantizedModules;         // quantization_config.modules_to_not_convert: parts of tensor names
+  DType weightType = DType::BF16; // dtype or torch_dtype: of what is not quantised
 
   std::optional<int64_t> bos;
   std::vector<int64_t> eos;

@@ -5,7 +5,9 @@
 
 namespace r1::checkpoint {
 
-double yarnMscale(double factor, double mscale) { return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0; }
+double yarnMscale(double factor, double mscale) {
+  return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+}
 
 double softmaxScale(const ModelConfig& config) {
   double scale = 1.0 / std::sqrt(static_cast<double>(config.qkHeadDim()));
@@ -34,7 +36,8 @@ std::vector<float> inverseFrequencies(const ModelConfig& config) {
     const Yarn& yarn = *config.yarn;
     auto dimensionTurning = [&](double turns) {
       double positions = static_cast<double>(yarn.originalMaxPosition);
-      return static_cast<double>(dim) * std::log(positions / (turns * 2 * std::numbers::pi)) / (2 * std::log(config.ropeTheta));
+      return static_cast<double>(dim) * std::log(positions / (turns * 2 * std::numbers::pi)) /
+             (2 * std::log(config.ropeTheta));
     };
     low = dimensionTurning(yarn.betaFast);
     high = dimensionTurning(yarn.betaSlow);

@@ -1,6 +1,7 @@
-// The header of one .safetensors file: 8 bytes of little-endian length N, N bytes of JSON, then the tensors' data.
-// What is accepted and refused follows the reference implementation (huggingface/safetensors, safetensors/src/tensor.rs);
-// stricter in one thing: duplicate keys are refused, as the format's README asks and that implementation does not check.
+// The header of one .safetensors file: 8 bytes of little-endian length N, N bytes of JSON, then the tensors'
+// data. What is accepted and refused follows the reference implementation (huggingface/safetensors,
+// safetensors/src/tensor.rs); stricter in one thing: duplicate keys are refused, as the format's README asks
+// and that implementation does not check.
 #pragma once
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -18,7 +19,26 @@ namespace r1::checkpoint {
 class InputFile;
 
 enum class DType : uint8_t {
-  Bool, F4, F6E2M3, F6E3M2, U8, I8, F8E5M2, F8E4M3, F8E8M0, I16, U16, F16, BF16, I32, U32, F32, C64, F64, I64, U64
+  Bool,
+  F4,
+  F6E2M3,
+  F6E3M2,
+  U8,
+  I8,
+  F8E5M2,
+  F8E4M3,
+  F8E8M0,
+  I16,
+  U16,
+  F16,
+  BF16,
+  I32,
+  U32,
+  F32,
+  C64,
+  F64,
+  I64,
+  U64
 };
 unsigned bitsOf(DType type);
 llvm::StringRef nameOf(DType type); // as spelt in a header: "F8_E4M3"
@@ -73,8 +93,8 @@ private:
   const std::string message;
 };
 
-// `file` names the source in messages. The first form takes a complete file in memory, the second reads only the header.
-// Fails with SafetensorsError, or with a plain line if reading itself fails.
+// `file` names the source in messages. The first form takes a complete file in memory, the second reads only
+// the header. Fails with SafetensorsError, or with a plain line if reading itself fails.
 llvm::Expected<SafetensorsHeader> parseSafetensors(llvm::ArrayRef<uint8_t> bytes, llvm::StringRef file);
 llvm::Expected<SafetensorsHeader> readSafetensorsHeader(const InputFile& file);
 

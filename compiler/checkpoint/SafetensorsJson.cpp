@@ -40,7 +40,8 @@ public:
       return true;
     if (place == Place::Shape) {
       if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-        return stop(SafetensorsFault::ValidationOverflow, "tensor " + quote(name) + " has a size of " + Twine(value));
+        return stop(SafetensorsFault::ValidationOverflow,
+                    "tensor " + quote(name) + " has a size of " + Twine(value));
       header.tensors.back().shape.push_back(static_cast<int64_t>(value));
       return true;
     }
@@ -62,7 +63,8 @@ public:
       return refuse("the text " + quote(value));
     std::optional<DType> type = parseDType(value);
     if (!type)
-      return stop(SafetensorsFault::InvalidHeaderDeserialization, "tensor " + quote(name) + " has the unknown type " + quote(value));
+      return stop(SafetensorsFault::InvalidHeaderDeserialization,
+                  "tensor " + quote(name) + " has the unknown type " + quote(value));
     header.tensors.back().dtype = *type;
     field = kNone;
     return true;
@@ -75,7 +77,8 @@ public:
     if (place == Place::Tensor) {
       field = text == "dtype" ? kDType : text == "shape" ? kShape : text == "data_offsets" ? kOffsets : kNone;
       if (seen & field)
-        return stop(SafetensorsFault::DuplicateKey, "tensor " + quote(name) + " has " + quote(text) + " twice");
+        return stop(SafetensorsFault::DuplicateKey,
+                    "tensor " + quote(name) + " has " + quote(text) + " twice");
       seen |= field;
       skipNext = field == kNone; // unknown fields are ignored, as in the reference implementation
       return true;
@@ -111,9 +114,10 @@ public:
     if (ascend())
       return true;
     if (place == Place::Tensor && seen != kAll)
-      return stop(SafetensorsFault::InvalidHeaderDeserialization,
-                  "tensor " + quote(name) + " lacks " +
-                      (!(seen & kDType) ? "dtype" : !(seen & kShape) ? "shape" : "data_offsets"));
+      return stop(SafetensorsFault::InvalidHeaderDeserialization, "tensor " + quote(name) + " lacks " +
+                                                                      (!(seen & kDType)   ? "dtype"
+                                                                       : !(seen & kShape) ? "shape"
+                                                                                          : "data_offsets"));
     place = Place::Header;
     return true;
   }
@@ -131,7 +135,8 @@ public:
     if (ascend())
       return true;
     if (place == Place::Offsets && offsets != 2)
-      return stop(SafetensorsFault::InvalidHeaderDeserialization, "tensor " + quote(name) + " has data_offsets that are not two numbers");
+      return stop(SafetensorsFault::InvalidHeaderDeserialization,
+                  "tensor " + quote(name) + " has data_offsets that are not two numbers");
     place = Place::Tensor;
     return true;
   }
@@ -154,7 +159,8 @@ private:
                          : field == kDType          ? "the name of a type"
                                                     : "an array of numbers";
     return stop(SafetensorsFault::InvalidHeaderDeserialization,
-                "found " + found + ", expected " + expected + (name.empty() ? "" : " (at " + quote(name) + ")"));
+                "found " + found + ", expected " + expected +
+                    (name.empty() ? "" : " (at " + quote(name) + ")"));
   }
 
   // Unknown fields: a scalar is skipped by `skipping`, an object or array by counting levels.

@@ -166,6 +166,10 @@ Error compile(const Job& job, size_t index, Compiled& result) {
   std::string skeleton = "r1_" + std::string(kernel.skeleton->name);
   if (!module.getFunction(skeleton) || module.getFunction(skeleton)->isDeclaration())
     return fail("the kernels for " + job.target.isaLevel + " have no function " + skeleton);
+  for (StringRef keeper :
+       {"llvm.used", "llvm.compiler.used"}) // nothing but the kernel is kept for its own sake
+    if (GlobalVariable* list = module.getNamedGlobal(keeper))
+      list->eraseFromParent();
   internalizeModule(module,
                     [&](const GlobalValue& value) { return value.getName() == kernelSymbol(kernel, index); });
   unifyAttributes(module, job.target);
@@ -243,7 +247,8 @@ Expected<std::string> emitCpuImage(ArrayRef<KernelSource> kernels, const CpuTarg
   Expected<SmallVector<char, 0>> holes = lowerHoles(kernels);
   if (!holes)
     return holes.takeError();
-  std::string_view skeletons = options.bitcode.empty() ? r1::kernels::bitcode(target.isaLevel) : options.bitcode;
+  std::string_view skeletons =
+      options.bitcode.empty() ? r1::kernels::bitcode(target.isaLevel) : options.bitcode;
   Job job{kernels, target, options, MemoryBufferRef(StringRef(skeletons), "skeletons"),
           MemoryBufferRef({holes->data(), holes->size()}, "holes")};
 

@@ -10,6 +10,7 @@
 #include "compiler/pipeline/Registration.h"
 #include "compiler/pipeline/RemarkList.h"
 #include "dialects/Plan/Plan.h"
+#include "kernels/registry/cpu_abi.h"
 #include "dialects/R1/R1.h"
 #include "mlir/IR/AsmState.h"
 #include "llvm/ADT/ScopeExit.h"

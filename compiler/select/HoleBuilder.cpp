@@ -18,8 +18,9 @@ SmallVector<Value> Body::yielded() const {
 }
 
 HoleBuilder::HoleBuilder(const Body& body, Region& region, int leading)
-    : body(body), block(&region.emplaceBlock()), builder(OpBuilder::atBlockEnd(block)), location(body.getOp()->getLoc()),
+    : body(body), block(&region.emplaceBlock()), builder(body.getOp()->getContext()), location(body.getOp()->getLoc()),
       leadingCount(leading) {
+  builder.setInsertionPointToEnd(block);
   for (int i = 0; i < leading; ++i)
     block->addArgument(builder.getF32Type(), location);
 }

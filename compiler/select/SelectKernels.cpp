@@ -53,6 +53,8 @@ ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
   }
   SmallVector<Value> inputs(d.inputs);
   llvm::append_range(inputs, extra);
+  if (d.extended)
+    inputs.push_back(d.extended);
   auto fused = dyn_cast<ir::FusedOp>(at);
   auto cost = builder.getDictionaryAttr({builder.getNamedAttr("expert_fraction", builder.getF64FloatAttr(d.expertFraction)),
                                          builder.getNamedAttr("flops_per_token", builder.getI64IntegerAttr(d.flopsPerToken)),
@@ -80,7 +82,8 @@ void Selector::storeHole(Dispatch& d, Location loc) {
   d.holes.push_back(std::make_unique<Region>());
   Block& block = d.holes.back()->emplaceBlock();
   Value element = block.addArgument(builder.getF32Type(), loc);
-  OpBuilder inner = OpBuilder::atBlockEnd(&block);
+  OpBuilder inner(builder.getContext());
+  inner.setInsertionPointToEnd(&block);
   kern::YieldOp::create(inner, loc, element);
   d.holeOperands.emplace_back();
 }

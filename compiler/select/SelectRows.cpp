@@ -131,7 +131,8 @@ LogicalResult Selector::selectCacheAppend(ir::FusedOp op) {
   Value weight = norm ? packVector(builder, op.getLoc(), body.outside(norm.getWeight()))
                       : packLiteral(builder, op.getLoc(), {1.0f});
   Value table = rope ? body.outside(rope.getTable()) : packLiteral(builder, op.getLoc(), {1.0f});
-  d.inputs = {latent, key, weight, table, positions, function.getArgument(3), function.getArgument(4), body.outside(append.getCache())};
+  d.inputs = {latent, key, weight, table, positions, function.getArgument(3), function.getArgument(4)};
+  d.extended = body.outside(append.getCache());
   d.outputs = {cache};
   d.fixedOutputs = 1;
   d.param(builder, "kv_lora", cache.getKvLora());

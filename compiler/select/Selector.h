@@ -13,6 +13,7 @@ struct Dispatch {
   llvm::SmallVector<mlir::Value> inputs;          // fixed inputs; the holes' operands are appended
   llvm::SmallVector<mlir::Type> outputs;          // fixed outputs, then what the storing hole yields
   int64_t fixedOutputs = 0;
+  mlir::Value extended;                           // the cache before this dispatch wrote to it: last operand, for the order alone
   llvm::SmallVector<int64_t> grid;
   int64_t weightBytes = 0, flopsPerToken = 0;
   double expertFraction = 1;

@@ -24,8 +24,11 @@ LogicalResult check(kern::DispatchOp op) {
       return op.emitOpError() << op.getSkeleton() << " needs parameter '" << spec.name << "' as "
                               << (spec.is_double ? "f64" : "i64");
   }
-  if (op.getFixed()[0] != skeleton->fixed_inputs || op.getFixed()[1] != skeleton->fixed_outputs)
-    return op.emitOpError() << op.getSkeleton() << " reads " << skeleton->fixed_inputs << " and writes "
+  // A row kernel that combines experts reads their outputs and weights itself (kernels/registry/params.h).
+  auto combine = dyn_cast_or_null<IntegerAttr>(op.getParams().get("combine_k"));
+  int64_t fixedInputs = skeleton->fixed_inputs + (combine && combine.getInt() > 0 ? 2 : 0);
+  if (op.getFixed()[0] != fixedInputs || op.getFixed()[1] != skeleton->fixed_outputs)
+    return op.emitOpError() << op.getSkeleton() << " reads " << fixedInputs << " and writes "
                             << skeleton->fixed_outputs << " buffers itself, found " << op.getFixed()[0] << " and "
                             << op.getFixed()[1];
   if (op.getHoles().size() > skeleton->holes.size())

@@ -58,8 +58,8 @@ def Kern_DispatchOp : Kern_Op<"dispatch"> {
   let hasVerifier = 1;
 }
 
-def Kern_YieldOp : Kern_Op<"yield", [Terminator, HasParent<"DispatchOp">]> {
-  let summary = "what a hole computes";
+def Kern_YieldOp : Kern_Op<"yield", [Terminator]> {
+  let summary = "what a hole of a kern.dispatch or a plan.kernel computes";
   let arguments = (ins Variadic<F32>:$values);
   let assemblyFormat = "$values attr-dict `:` type($values)";
 }

@@ -21,13 +21,15 @@ inline constexpr uint64_t kMaxIndexBytes = uint64_t(1) << 30;
 struct Header {
   char magic[8];
   uint32_t schema_version;
-  uint32_t min_reader_version;  // a reader whose kSchemaVersion is smaller must refuse
+  uint32_t min_reader_version; // a reader whose kSchemaVersion is smaller must refuse
   uint64_t index_offset;
   uint64_t index_bytes;
-  uint8_t index_hash[32];  // BLAKE2b-256
+  uint8_t index_hash[32]; // BLAKE2b-256
 };
 static_assert(sizeof(Header) == 64);
 
-inline uint64_t align_up(uint64_t offset, uint64_t alignment) { return (offset + alignment - 1) / alignment * alignment; }
+inline uint64_t align_up(uint64_t offset, uint64_t alignment) {
+  return (offset + alignment - 1) / alignment * alignment;
+}
 
-}  // namespace r1::artifact
+} // namespace r1::artifact

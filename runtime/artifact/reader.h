@@ -14,7 +14,8 @@ namespace r1::artifact {
 // Checks magic, versions and where the index lies in a file of `file_bytes` bytes. Looks at the header only.
 Status check_header(const Header& header, uint64_t file_bytes);
 // Checks the FlatBuffer's structure and then every offset, size, enum, index and count in it. `bytes` 8-byte aligned.
-Result<const Artifact*> check_index(const Header& header, uint64_t file_bytes, std::span<const uint8_t> bytes);
+Result<const Artifact*> check_index(const Header& header, uint64_t file_bytes,
+                                    std::span<const uint8_t> bytes);
 
 // An opened artifact. Immutable, so any thread may read it. Pointers into the index live as long as the Reader.
 class Reader {
@@ -45,8 +46,8 @@ private:
 
   os::File file_;
   Header header_;
-  std::vector<uint64_t> storage_;  // the index, 8-byte aligned
+  std::vector<uint64_t> storage_; // the index, 8-byte aligned
   const Artifact* index_ = nullptr;
 };
 
-}  // namespace r1::artifact
+} // namespace r1::artifact

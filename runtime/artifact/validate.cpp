@@ -9,7 +9,8 @@
 namespace r1::artifact {
 namespace {
 
-constexpr uint64_t kMaxMemory = uint64_t(1) << 46;  // no arena, segment or cache is larger; keeps every sum below 2^63
+constexpr uint64_t kMaxMemory = uint64_t(1)
+                                << 46; // no arena, segment or cache is larger; keeps every sum below 2^63
 constexpr uint64_t kMaxTiles = uint64_t(1) << 31;
 constexpr const char* kCure = "the artifact is damaged, compile it again";
 
@@ -30,9 +31,11 @@ struct Ranges {
 
   Status take(uint64_t offset, uint64_t bytes, const std::string& what) {
     if (offset > file_bytes || bytes > file_bytes - offset)
-      return corrupt(format("%s lies at bytes %llu to %llu, but the file has %llu", what.c_str(), (unsigned long long)offset,
-                            (unsigned long long)(offset + bytes), (unsigned long long)file_bytes));
-    if (bytes) taken.push_back({offset, offset + bytes, what});
+      return corrupt(format("%s lies at bytes %llu to %llu, but the file has %llu", what.c_str(),
+                            (unsigned long long)offset, (unsigned long long)(offset + bytes),
+                            (unsigned long long)file_bytes));
+    if (bytes)
+      taken.push_back({offset, offset + bytes, what});
     return Status();
   }
   Status check() {
@@ -42,8 +45,8 @@ struct Ranges {
         return corrupt(taken[i - 1].what + " and " + taken[i].what + " overlap in the file");
     uint64_t end = taken.empty() ? 0 : taken.back().end;
     if (end != file_bytes)
-      return corrupt(format("the file has %llu bytes, its last section ends at %llu", (unsigned long long)file_bytes,
-                            (unsigned long long)end));
+      return corrupt(format("the file has %llu bytes, its last section ends at %llu",
+                            (unsigned long long)file_bytes, (unsigned long long)end));
     return Status();
   }
 };
@@ -58,7 +61,8 @@ struct Checker {
       return corrupt(format("%s begins at byte %llu, not at a multiple of %llu", what.c_str(),
                             (unsigned long long)s.offset(), (unsigned long long)alignment));
     if (!in_this_file) {
-      if (s.offset() > kMaxMemory || s.bytes() > kMaxMemory) return corrupt(what + " is impossibly large");
+      if (s.offset() > kMaxMemory || s.bytes() > kMaxMemory)
+        return corrupt(what + " is impossibly large");
       return Status();
     }
     return ranges.take(s.offset(), s.bytes(), what);
@@ -67,7 +71,8 @@ struct Checker {
   Status model() {
     const Model& m = *a.model();
     auto bound = [&](const char* name, uint64_t value, uint64_t low, uint64_t high) -> Status {
-      if (value >= low && value <= high) return Status();
+      if (value >= low && value <= high)
+        return Status();
       return corrupt(format("model.%s is %llu, expected %llu to %llu", name, (unsigned long long)value,
                             (unsigned long long)low, (unsigned long long)high));
     };
@@ -83,12 +88,16 @@ struct Checker {
     R1_RETURN_IF_ERROR(bound("cache_page_bytes", m.cache_page_bytes(), 1, 1u << 30));
     pages_per_sequence = (m.max_context() + m.page_tokens() - 1) / m.page_tokens();
     uint64_t total;
-    if (!multiply(uint64_t(m.max_batch()) * pages_per_sequence, m.cache_page_bytes() * m.cache_layers(), kMaxMemory, &total))
+    if (!multiply(uint64_t(m.max_batch()) * pages_per_sequence, m.cache_page_bytes() * m.cache_layers(),
+                  kMaxMemory, &total))
       return corrupt("the cache of max_batch sequences of max_context tokens is impossibly large");
     const Generation& g = *a.generation();
-    for (int32_t id : *g.eos_tokens()) R1_RETURN_IF_ERROR(bound("eos_tokens", uint64_t(id), 0, m.vocab_size() - 1));
-    if (g.bos_token() != -1) R1_RETURN_IF_ERROR(bound("bos_token", uint64_t(g.bos_token()), 0, m.vocab_size() - 1));
-    if (!(g.temperature() >= 0 && g.temperature() <= 1e6f) || !(g.top_p() > 0 && g.top_p() <= 1) || g.top_k() < 0)
+    for (int32_t id : *g.eos_tokens())
+      R1_RETURN_IF_ERROR(bound("eos_tokens", uint64_t(id), 0, m.vocab_size() - 1));
+    if (g.bos_token() != -1)
+      R1_RETURN_IF_ERROR(bound("bos_token", uint64_t(g.bos_token()), 0, m.vocab_size() - 1));
+    if (!(g.temperature() >= 0 && g.temperature() <= 1e6f) || !(g.top_p() > 0 && g.top_p() <= 1) ||
+        g.top_k() < 0)
       return corrupt("the generation defaults are out of range");
     return Status();
   }
@@ -97,7 +106,8 @@ struct Checker {
     for (uint32_t i = 0; i < a.segments()->size(); ++i) {
       const Segment& s = *a.segments()->Get(i);
       std::string what = format("weight segment %u", i);
-      if (s.bytes() > kMaxMemory) return corrupt(what + " is impossibly large");
+      if (s.bytes() > kMaxMemory)
+        return corrupt(what + " is impossibly large");
       if (s.section()) {
         R1_RETURN_IF_ERROR(section(*s.section(), kSegmentAlignment, what, !s.side_file()));
         if (s.section()->bytes() != s.bytes())
@@ -106,19 +116,26 @@ struct Checker {
       }
       if (s.side_file()) {
         std::string_view name = s.side_file()->string_view();
-        if (!s.section()) return corrupt(what + " names a side file but no range of it");
-        if (name.empty() || name == "." || name == ".." || name.find('/') != name.npos || name.find('\0') != name.npos)
+        if (!s.section())
+          return corrupt(what + " names a side file but no range of it");
+        if (name.empty() || name == "." || name == ".." || name.find('/') != name.npos ||
+            name.find('\0') != name.npos)
           return corrupt(what + " names a side file that is not a plain file name");
       }
       for (const Tensor* t : *s.tensors()) {
         std::string tensor = what + ", tensor " + t->name()->str();
-        if (t->type() > DataType::MAX) return corrupt(tensor + " has an unknown element type");
-        if (t->segment() != i) return corrupt(tensor + " says it is in another segment");
-        if (t->offset() > s.bytes() || t->bytes() > s.bytes() - t->offset()) return corrupt(tensor + " leaves its segment");
+        if (t->type() > DataType::MAX)
+          return corrupt(tensor + " has an unknown element type");
+        if (t->segment() != i)
+          return corrupt(tensor + " says it is in another segment");
+        if (t->offset() > s.bytes() || t->bytes() > s.bytes() - t->offset())
+          return corrupt(tensor + " leaves its segment");
         uint64_t elements = 1;
         for (uint64_t d : *t->shape())
-          if (!multiply(elements, d, kMaxMemory, &elements)) return corrupt(tensor + " has an impossible shape");
-        if (!(t->random_scale() >= 0 && t->random_scale() <= 1e30f)) return corrupt(tensor + " has a bad random_scale");
+          if (!multiply(elements, d, kMaxMemory, &elements))
+            return corrupt(tensor + " has an impossible shape");
+        if (!(std::fabs(t->random_scale()) <= 1e30f))
+          return corrupt(tensor + " has a bad random_scale");
       }
     }
     return Status();
@@ -127,19 +144,24 @@ struct Checker {
   Status argument(const Target& t, const Entry& e, const Argument& arg, const std::string& what) {
     switch (arg.space()) {
     case Space::Arena:
-      if (arg.offset() >= e.arena_bytes()) return corrupt(what + " points outside the arena");
+      if (arg.offset() >= e.arena_bytes())
+        return corrupt(what + " points outside the arena");
       return Status();
     case Space::Segment: {
-      if (arg.index() >= t.segments()->size()) return corrupt(what + " points into a segment that the target does not have");
+      if (arg.index() >= t.segments()->size())
+        return corrupt(what + " points into a segment that the target does not have");
       uint64_t bytes = a.segments()->Get(t.segments()->Get(arg.index()))->bytes();
-      if (arg.offset() >= bytes) return corrupt(what + " points outside its weight segment");
+      if (arg.offset() >= bytes)
+        return corrupt(what + " points outside its weight segment");
       return Status();
     }
     case Space::Io:
-      if (arg.index() > uint16_t(IoSlot::MAX) || arg.offset() != 0) return corrupt(what + " names no input or output");
+      if (arg.index() > uint16_t(IoSlot::MAX) || arg.offset() != 0)
+        return corrupt(what + " names no input or output");
       return Status();
     case Space::Cache:
-      if (arg.index() >= a.model()->cache_layers() || arg.offset() != 0) return corrupt(what + " names no layer of the cache");
+      if (arg.index() >= a.model()->cache_layers() || arg.offset() != 0)
+        return corrupt(what + " names no layer of the cache");
       return Status();
     }
     return corrupt(what + " points into an unknown space");
@@ -155,45 +177,70 @@ struct Checker {
     uint64_t tiles = 1;
     for (const GridFactor* f : *l.grid()) {
       uint64_t most;
-      if (f->value() == 0) return corrupt(what + " has a grid factor of zero");
+      if (f->value() == 0)
+        return corrupt(what + " has a grid factor of zero");
       switch (f->dim()) {
-      case Dim::Const: most = f->value(); break;
-      case Dim::Tokens: most = (e.max_tokens() + uint64_t(f->value()) - 1) / f->value(); break;
-      case Dim::LogitRows: most = (e.max_logit_rows() + uint64_t(f->value()) - 1) / f->value(); break;
-      case Dim::Context: most = (a.model()->max_context() + uint64_t(f->value()) - 1) / f->value(); break;
-      default: return corrupt(what + " has a grid over an unknown size");
+      case Dim::Const:
+        most = f->value();
+        break;
+      case Dim::Tokens:
+        most = (e.max_tokens() + uint64_t(f->value()) - 1) / f->value();
+        break;
+      case Dim::LogitRows:
+        most = (e.max_logit_rows() + uint64_t(f->value()) - 1) / f->value();
+        break;
+      case Dim::Context:
+        most = (a.model()->max_context() + uint64_t(f->value()) - 1) / f->value();
+        break;
+      default:
+        return corrupt(what + " has a grid over an unknown size");
       }
-      if (!multiply(tiles, most, kMaxTiles, &tiles)) return corrupt(what + " has an impossibly large grid");
+      if (!multiply(tiles, most, kMaxTiles, &tiles))
+        return corrupt(what + " has an impossibly large grid");
     }
-    if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1)) return corrupt(what + " has a bad expert_fraction");
-    if (l.weight_bytes() > kMaxMemory || l.flops_per_token() > kMaxMemory) return corrupt(what + " has impossible costs");
+    if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1))
+      return corrupt(what + " has a bad expert_fraction");
+    if (l.weight_bytes() > kMaxMemory || l.flops_per_token() > kMaxMemory)
+      return corrupt(what + " has impossible costs");
     return Status();
   }
 
   Status target(const Target& t) {
     std::string what = "target " + t.name()->str();
-    if (t.name()->size() == 0) return corrupt("a target has no name");
-    if (t.device() > Device::MAX) return corrupt(what + " is for an unknown kind of device");
+    if (t.name()->size() == 0)
+      return corrupt("a target has no name");
+    if (t.device() > Device::MAX)
+      return corrupt(what + " is for an unknown kind of device");
     R1_RETURN_IF_ERROR(section(*t.image(), kImageAlignment, what + ", image", true));
-    if (t.image()->bytes() == 0) return corrupt(what + " has an empty image");
+    if (t.image()->bytes() == 0)
+      return corrupt(what + " has an empty image");
     for (uint32_t s : *t.segments())
-      if (s >= a.segments()->size()) return corrupt(format("%s uses weight segment %u of %u", what.c_str(), s, a.segments()->size()));
+      if (s >= a.segments()->size())
+        return corrupt(format("%s uses weight segment %u of %u", what.c_str(), s, a.segments()->size()));
     for (const Kernel* k : *t.kernels())
-      if (k->scratch_bytes() > (uint64_t(1) << 32)) return corrupt(what + ", kernel " + k->name()->str() + " wants too much scratch");
+      if (k->scratch_bytes() > (uint64_t(1) << 32))
+        return corrupt(what + ", kernel " + k->name()->str() + " wants too much scratch");
     bool has[2] = {};
     std::set<std::pair<int, uint32_t>> sizes;
     for (const Entry* e : *t.entries()) {
-      if (e->kind() > EntryKind::MAX) return corrupt(what + " has an unknown kind of entry");
+      if (e->kind() > EntryKind::MAX)
+        return corrupt(what + " has an unknown kind of entry");
       std::string where = what + ", " + EnumNameEntryKind(e->kind());
       has[int(e->kind())] = true;
       uint32_t most = e->kind() == EntryKind::Decode ? a.model()->max_batch() : 1u << 20;
-      if (e->max_tokens() == 0 || e->max_tokens() > most) return corrupt(where + " has a bad max_tokens");
-      if (e->max_logit_rows() == 0 || e->max_logit_rows() > e->max_tokens()) return corrupt(where + " has a bad max_logit_rows");
-      if (e->arena_bytes() > kMaxMemory) return corrupt(where + " has an impossibly large arena");
-      if (!sizes.insert({int(e->kind()), e->max_tokens()}).second) return corrupt(where + " appears twice for the same size");
-      for (const Launch* l : *e->launches()) R1_RETURN_IF_ERROR(launch(t, *e, *l, where));
+      if (e->max_tokens() == 0 || e->max_tokens() > most)
+        return corrupt(where + " has a bad max_tokens");
+      if (e->max_logit_rows() == 0 || e->max_logit_rows() > e->max_tokens())
+        return corrupt(where + " has a bad max_logit_rows");
+      if (e->arena_bytes() > kMaxMemory)
+        return corrupt(where + " has an impossibly large arena");
+      if (!sizes.insert({int(e->kind()), e->max_tokens()}).second)
+        return corrupt(where + " appears twice for the same size");
+      for (const Launch* l : *e->launches())
+        R1_RETURN_IF_ERROR(launch(t, *e, *l, where));
     }
-    if (!has[0] || !has[1]) return corrupt(what + " lacks a prefill or a decode entry");
+    if (!has[0] || !has[1])
+      return corrupt(what + " lacks a prefill or a decode entry");
     return Status();
   }
 
@@ -202,48 +249,58 @@ struct Checker {
     R1_RETURN_IF_ERROR(ranges.take(h.index_offset, h.index_bytes, "the index"));
     R1_RETURN_IF_ERROR(model());
     R1_RETURN_IF_ERROR(segments());
-    if (a.targets()->size() == 0) return corrupt("the artifact has no target");
+    if (a.targets()->size() == 0)
+      return corrupt("the artifact has no target");
     std::set<std::string_view> names;
     for (const Target* t : *a.targets()) {
       R1_RETURN_IF_ERROR(target(*t));
-      if (!names.insert(t->name()->string_view()).second) return corrupt("two targets are named " + t->name()->str());
+      if (!names.insert(t->name()->string_view()).second)
+        return corrupt("two targets are named " + t->name()->str());
     }
     for (const Remark* r : *a.remarks())
-      if (r->kind() > RemarkKind::MAX) return corrupt("a remark has an unknown kind");
+      if (r->kind() > RemarkKind::MAX)
+        return corrupt("a remark has an unknown kind");
     return ranges.check();
   }
 };
 
-}  // namespace
+} // namespace
 
 Status check_header(const Header& h, uint64_t file_bytes) {
   if (memcmp(h.magic, kMagic, sizeof kMagic) != 0)
-    return fail(Code::kCorrupt, "not an r1c artifact (it does not begin with R1ARTIFC); make one with: r1c compile FOLDER -o OUT.r1a");
+    return fail(Code::kCorrupt, "not an r1c artifact (it does not begin with R1ARTIFC); make one with: r1c "
+                                "compile FOLDER -o OUT.r1a");
   if (h.min_reader_version > kSchemaVersion)
-    return fail(Code::kVersion,
-                "the artifact needs a reader of version %u, this one is version %u; use a newer r1run, or compile it "
-                "again with the r1c that belongs to this one", h.min_reader_version, kSchemaVersion);
+    return fail(
+        Code::kVersion,
+        "the artifact needs a reader of version %u, this one is version %u; use a newer r1run, or compile it "
+        "again with the r1c that belongs to this one",
+        h.min_reader_version, kSchemaVersion);
   if (h.min_reader_version == 0 || h.schema_version < h.min_reader_version)
-    return corrupt(format("the header says schema version %u for readers from %u", h.schema_version, h.min_reader_version));
+    return corrupt(format("the header says schema version %u for readers from %u", h.schema_version,
+                          h.min_reader_version));
   if (h.index_offset % kIndexAlignment || h.index_bytes < 16 || h.index_bytes > kMaxIndexBytes ||
       h.index_offset > file_bytes || h.index_bytes > file_bytes - h.index_offset)
     return fail(Code::kCorrupt,
-                "the index should lie at bytes %llu to %llu, but the file has %llu; it is truncated or damaged, copy it again",
+                "the index should lie at bytes %llu to %llu, but the file has %llu; it is truncated or "
+                "damaged, copy it again",
                 (unsigned long long)h.index_offset, (unsigned long long)(h.index_offset + h.index_bytes),
                 (unsigned long long)file_bytes);
   return Status();
 }
 
-Result<const Artifact*> check_index(const Header& header, uint64_t file_bytes, std::span<const uint8_t> bytes) {
+Result<const Artifact*> check_index(const Header& header, uint64_t file_bytes,
+                                    std::span<const uint8_t> bytes) {
   HashBytes found = hash(bytes);
   if (memcmp(found.data(), header.index_hash, found.size()) != 0)
     return corrupt("the index does not match its hash");
   // A table takes at least 4 bytes, so this bounds the work without refusing a sound index.
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), 64, flatbuffers::uoffset_t(bytes.size() / 4));
-  if (!VerifyArtifactBuffer(verifier)) return corrupt("the index is not a sound FlatBuffer of schema R1A1");
+  if (!VerifyArtifactBuffer(verifier))
+    return corrupt("the index is not a sound FlatBuffer of schema R1A1");
   const Artifact* artifact = GetArtifact(bytes.data());
   R1_RETURN_IF_ERROR((Checker{*artifact, {file_bytes, {}}}.all(header)));
   return artifact;
 }
 
-}  // namespace r1::artifact
+} // namespace r1::artifact

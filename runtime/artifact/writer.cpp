@@ -59,4 +59,4 @@ Status Writer::finish(const ArtifactT& index) {
   return file_.commit();
 }
 
-}  // namespace r1::artifact
+} // namespace r1::artifact

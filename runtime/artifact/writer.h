@@ -30,4 +30,4 @@ private:
   uint64_t section_offset_ = 0;
 };
 
-}  // namespace r1::artifact
+} // namespace r1::artifact

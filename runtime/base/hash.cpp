@@ -10,7 +10,7 @@ struct Hasher::State {
 };
 
 Hasher::Hasher() {
-  static const int ready = sodium_init();  // chooses the implementation for this CPU; harmless where it fails
+  static const int ready = sodium_init(); // chooses the implementation for this CPU; harmless where it fails
   (void)ready;
   state_ = std::make_unique<State>();
   crypto_generichash_init(&state_->inner, nullptr, 0, sizeof(HashBytes));
@@ -34,4 +34,4 @@ HashBytes hash(std::span<const uint8_t> bytes) {
   return hasher.finish();
 }
 
-}  // namespace r1
+} // namespace r1

@@ -14,7 +14,7 @@ public:
   Hasher();
   ~Hasher();
   void add(std::span<const uint8_t> bytes);
-  HashBytes finish();  // once
+  HashBytes finish(); // once
 
 private:
   struct State;
@@ -23,4 +23,4 @@ private:
 
 HashBytes hash(std::span<const uint8_t> bytes);
 
-}  // namespace r1
+} // namespace r1

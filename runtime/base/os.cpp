@@ -27,19 +27,28 @@ static Status failed(int error, const char* what, const std::string& path) {
   Code code = Code::kIo;
   switch (error) {
   case ENOENT:
-  case ENOTDIR: code = Code::kNotFound; break;
-  case ENOMEM: code = Code::kOutOfMemory; break;
+  case ENOTDIR:
+    code = Code::kNotFound;
+    break;
+  case ENOMEM:
+    code = Code::kOutOfMemory;
+    break;
   case ENOSPC:
-  case EDQUOT: cure = "; free some space or choose another place"; break;
+  case EDQUOT:
+    cure = "; free some space or choose another place";
+    break;
   case EACCES:
-  case EPERM: cure = "; check the permissions"; break;
+  case EPERM:
+    cure = "; check the permissions";
+    break;
   }
   return fail(code, "%s: cannot %s: %s%s", path.c_str(), what, reason, cure);
 }
 
 Result<File> File::open(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed(errno, "open", path);
+  if (fd < 0)
+    return failed(errno, "open", path);
   struct stat info;
   if (fstat(fd, &info) != 0) {
     int error = errno;
@@ -63,18 +72,21 @@ File& File::operator=(File&& other) noexcept {
 }
 
 File::~File() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0)
+    ::close(fd_);
 }
 
 Status File::read(uint64_t offset, std::span<uint8_t> out) const {
   while (!out.empty()) {
     ssize_t got = ::pread(fd_, out.data(), std::min<size_t>(out.size(), 1u << 30), off_t(offset));
     if (got < 0) {
-      if (errno == EINTR) continue;
+      if (errno == EINTR)
+        continue;
       return failed(errno, "read", path_);
     }
     if (got == 0)
-      return fail(Code::kCorrupt, "%s: ends at byte %llu, %llu more were expected; the file is truncated, copy it again",
+      return fail(Code::kCorrupt,
+                  "%s: ends at byte %llu, %llu more were expected; the file is truncated, copy it again",
                   path_.c_str(), (unsigned long long)offset, (unsigned long long)out.size());
     offset += uint64_t(got);
     out = out.subspan(size_t(got));
@@ -84,16 +96,19 @@ Status File::read(uint64_t offset, std::span<uint8_t> out) const {
 
 Result<OutputFile> OutputFile::create(const std::string& path) {
   struct stat info;
-  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {  // a pipe or a device is written as it is
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) { // a pipe or a device is written as it is
     int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return failed(errno, "open for writing", path);
+    if (fd < 0)
+      return failed(errno, "open for writing", path);
     return OutputFile(fd, path, "");
   }
   for (int attempt = 0; attempt < 16; ++attempt) {
     std::string temporary = path + format(".%08x.partial", unsigned(entropy()));
     int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) return OutputFile(fd, path, std::move(temporary));
-    if (errno != EEXIST) return failed(errno, "create", path);
+    if (fd >= 0)
+      return OutputFile(fd, path, std::move(temporary));
+    if (errno != EEXIST)
+      return failed(errno, "create", path);
   }
   return failed(EEXIST, "create", path);
 }
@@ -105,16 +120,20 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
 }
 
 OutputFile::~OutputFile() {
-  if (fd_ >= 0) ::close(fd_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (fd_ >= 0)
+    ::close(fd_);
+  if (!temporary_.empty())
+    ::unlink(temporary_.c_str());
 }
 
 Status OutputFile::write(std::span<const uint8_t> bytes) {
   end_ += bytes.size();
   while (!bytes.empty()) {
     ssize_t put = ::write(fd_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
-    if (put < 0 && errno != EINTR) return failed(errno, "write", path_);
-    if (put > 0) bytes = bytes.subspan(size_t(put));
+    if (put < 0 && errno != EINTR)
+      return failed(errno, "write", path_);
+    if (put > 0)
+      bytes = bytes.subspan(size_t(put));
   }
   return Status();
 }
@@ -122,7 +141,8 @@ Status OutputFile::write(std::span<const uint8_t> bytes) {
 Status OutputFile::write_at(uint64_t offset, std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
     ssize_t put = ::pwrite(fd_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30), off_t(offset));
-    if (put < 0 && errno != EINTR) return failed(errno, "write", path_);
+    if (put < 0 && errno != EINTR)
+      return failed(errno, "write", path_);
     if (put > 0) {
       offset += uint64_t(put);
       bytes = bytes.subspan(size_t(put));
@@ -132,41 +152,64 @@ Status OutputFile::write_at(uint64_t offset, std::span<const uint8_t> bytes) {
 }
 
 Status OutputFile::commit() {
-  if (fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) return failed(errno, "write", path_);
-  if (::close(std::exchange(fd_, -1)) != 0) return failed(errno, "write", path_);
+  if (fsync(fd_) != 0 && errno != EINVAL && errno != EROFS)
+    return failed(errno, "write", path_);
+  if (::close(std::exchange(fd_, -1)) != 0)
+    return failed(errno, "write", path_);
   if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0)
     return failed(errno, "name the finished file", path_);
   temporary_.clear();
   return Status();
 }
 
+Status write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    ssize_t put = ::write(descriptor, text.data(), text.size());
+    if (put < 0 && errno == EPIPE)
+      return fail(Code::kCancelled, "nobody reads the output any more");
+    if (put < 0 && errno != EINTR)
+      return failed(errno, "write", descriptor == 1 ? "standard output" : "output");
+    if (put > 0)
+      text.remove_prefix(size_t(put));
+  }
+  return Status();
+}
+
 Result<Memory> Memory::allocate(uint64_t bytes) {
   Memory memory;
-  if (bytes == 0) return memory;
-  if (bytes > (uint64_t(1) << 46)) return fail(Code::kOutOfMemory, "%llu bytes of memory wanted", (unsigned long long)bytes);
+  if (bytes == 0)
+    return memory;
+  if (bytes > (uint64_t(1) << 46))
+    return fail(Code::kOutOfMemory, "%llu bytes of memory wanted", (unsigned long long)bytes);
   uint64_t rounded = (bytes + kHugePage - 1) / kHugePage * kHugePage;
   // One huge page more than wanted, then both ends are cut so that what stays begins on a huge page.
   uint64_t whole = rounded + kHugePage;
-  void* base = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* base =
+      mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED)
-    return fail(Code::kOutOfMemory, "the system refused %.1f MiB of memory; close other programs or use a smaller model",
+    return fail(Code::kOutOfMemory,
+                "the system refused %.1f MiB of memory; close other programs or use a smaller model",
                 double(whole) / (1 << 20));
   uint64_t start = reinterpret_cast<uintptr_t>(base);
   uint64_t aligned = (start + kHugePage - 1) / kHugePage * kHugePage;
-  if (aligned > start) munmap(base, aligned - start);
+  if (aligned > start)
+    munmap(base, aligned - start);
   uint64_t tail = start + whole - (aligned + rounded);
-  if (tail > 0) munmap(reinterpret_cast<void*>(aligned + rounded), tail);
+  if (tail > 0)
+    munmap(reinterpret_cast<void*>(aligned + rounded), tail);
   memory.data_ = reinterpret_cast<uint8_t*>(aligned);
   memory.bytes_ = rounded;
-  (void)madvise(memory.data_, rounded, MADV_HUGEPAGE);  // a wish; ordinary pages are right too, only slower
+  (void)madvise(memory.data_, rounded, MADV_HUGEPAGE); // a wish; ordinary pages are right too, only slower
   return memory;
 }
 
 Result<Memory> Memory::map(const File& file, uint64_t offset, uint64_t bytes) {
   Memory memory;
-  if (bytes == 0) return memory;
+  if (bytes == 0)
+    return memory;
   void* base = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.descriptor(), off_t(offset));
-  if (base == MAP_FAILED) return failed(errno, "map", file.path());
+  if (base == MAP_FAILED)
+    return failed(errno, "map", file.path());
   (void)madvise(base, bytes, MADV_WILLNEED);
   memory.data_ = static_cast<uint8_t*>(base);
   memory.bytes_ = bytes;
@@ -180,18 +223,21 @@ Memory& Memory::operator=(Memory&& other) noexcept {
 }
 
 Memory::~Memory() {
-  if (data_) munmap(data_, bytes_);
+  if (data_)
+    munmap(data_, bytes_);
 }
 
 Result<SharedObject> SharedObject::load(std::span<const uint8_t> image, const std::string& name) {
   int fd = memfd_create(name.c_str(), MFD_CLOEXEC);
-  if (fd < 0) return failed(errno, "create memory for", name);
+  if (fd < 0)
+    return failed(errno, "create memory for", name);
   const uint8_t* from = image.data();
   for (size_t left = image.size(); left > 0;) {
     ssize_t put = ::write(fd, from, left);
     if (put < 0) {
       int error = errno;
-      if (error == EINTR) continue;
+      if (error == EINTR)
+        continue;
       ::close(fd);
       return failed(error, "write", name);
     }
@@ -204,8 +250,8 @@ Result<SharedObject> SharedObject::load(std::span<const uint8_t> image, const st
   const char* reason = object.handle_ ? nullptr : dlerror();
   ::close(fd);
   if (!object.handle_)
-    return fail(Code::kCorrupt, "the machine code of %s cannot be loaded: %s; compile the artifact again", name.c_str(),
-                reason ? reason : "no reason given");
+    return fail(Code::kCorrupt, "the machine code of %s cannot be loaded: %s; compile the artifact again",
+                name.c_str(), reason ? reason : "no reason given");
   return object;
 }
 
@@ -215,12 +261,14 @@ SharedObject& SharedObject::operator=(SharedObject&& other) noexcept {
 }
 
 SharedObject::~SharedObject() {
-  if (handle_) dlclose(handle_);
+  if (handle_)
+    dlclose(handle_);
 }
 
 Result<void*> SharedObject::symbol(const char* name) const {
   void* address = handle_ ? dlsym(handle_, name) : nullptr;
-  if (!address) return fail(Code::kCorrupt, "the machine code has no symbol %s; compile the artifact again", name);
+  if (!address)
+    return fail(Code::kCorrupt, "the machine code has no symbol %s; compile the artifact again", name);
   return address;
 }
 
@@ -228,9 +276,11 @@ Result<void*> SharedObject::symbol(const char* name) const {
 static std::string slurp(const std::string& path) {
   std::string text;
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return text;
+  if (fd < 0)
+    return text;
   char buffer[4096];
-  for (ssize_t got; (got = ::read(fd, buffer, sizeof buffer)) > 0;) text.append(buffer, size_t(got));
+  for (ssize_t got; (got = ::read(fd, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, size_t(got));
   ::close(fd);
   return text;
 }
@@ -251,30 +301,36 @@ uint64_t available_memory() {
 int default_threads() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-  std::set<std::string> cores;  // distinct sets of siblings: one physical core each
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return 1;
+  std::set<std::string> cores; // distinct sets of siblings: one physical core each
   int threads = 0;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed)) continue;
+    if (!CPU_ISSET(cpu, &allowed))
+      continue;
     ++threads;
-    std::string siblings = slurp("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings =
+        slurp("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
     cores.insert(siblings.empty() ? std::to_string(cpu) : siblings);
   }
   int count = std::min(threads, int(cores.size()));
-  std::string quota = slurp("/sys/fs/cgroup/cpu.max");  // "max 100000" or "150000 100000"
+  std::string quota = slurp("/sys/fs/cgroup/cpu.max"); // "max 100000" or "150000 100000"
   if (!quota.empty() && quota[0] != 'm') {
     char* rest = nullptr;
     double most = strtod(quota.c_str(), &rest), period = strtod(rest, nullptr);
-    if (period > 0) count = std::min(count, int((most + period - 1) / period));
+    if (period > 0)
+      count = std::min(count, int((most + period - 1) / period));
   }
   return std::max(1, count);
 }
 
 Status request_amx() {
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr int kRequestPermission = 0x1023, kTileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   if (syscall(SYS_arch_prctl, kRequestPermission, kTileData) != 0)
-    return fail(Code::kUnsupported, "the kernel refuses the AMX tile registers (%s); use a Linux kernel of 5.16 or newer, "
-                "or an image without AMX (r1c compile --target cpu:x86-64-v4)", strerror(errno));
+    return fail(Code::kUnsupported,
+                "the kernel refuses the AMX tile registers (%s); use a Linux kernel of 5.16 or newer, "
+                "or an image without AMX (r1c compile --target cpu:x86-64-v4)",
+                strerror(errno));
   return Status();
 }
 
@@ -286,8 +342,9 @@ double now() {
 
 uint64_t entropy() {
   uint64_t seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) != ssize_t(sizeof seed)) seed = uint64_t(now() * 1e9) ^ uint64_t(getpid());
+  if (getrandom(&seed, sizeof seed, 0) != ssize_t(sizeof seed))
+    seed = uint64_t(now() * 1e9) ^ uint64_t(getpid());
   return seed;
 }
 
-}  // namespace r1::os
+} // namespace r1::os

@@ -41,10 +41,10 @@ public:
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();
 
-  Status write(std::span<const uint8_t> bytes);  // after what write() wrote before
+  Status write(std::span<const uint8_t> bytes); // after what write() wrote before
   Status write_at(uint64_t offset, std::span<const uint8_t> bytes);
-  uint64_t bytes() const { return end_; }  // written by write()
-  Status commit();                         // flushed to the disk, then renamed
+  uint64_t bytes() const { return end_; } // written by write()
+  Status commit();                        // flushed to the disk, then renamed
 
 private:
   OutputFile(int fd, std::string path, std::string temporary)
@@ -53,6 +53,9 @@ private:
   uint64_t end_ = 0;
   std::string path_, temporary_;
 };
+
+// Writes all of it to a descriptor such as 1, the standard output. kCancelled where its reader has gone away.
+Status write_all(int descriptor, std::string_view text);
 
 // A range of address space, 2 MiB aligned where it is anonymous. Unmaps itself.
 class Memory {
@@ -101,4 +104,4 @@ double now();
 // A seed that differs from run to run.
 uint64_t entropy();
 
-}  // namespace r1::os
+} // namespace r1::os

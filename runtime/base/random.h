@@ -18,11 +18,13 @@ inline uint64_t random_bits(uint64_t stream, uint64_t position) {
   return random_mix(stream + (position + 1) * 0x9e3779b97f4a7c15u);
 }
 
-inline uint64_t random_stream(uint64_t seed, uint64_t number) { return random_bits(random_mix(seed), number); }
+inline uint64_t random_stream(uint64_t seed, uint64_t number) {
+  return random_bits(random_mix(seed), number);
+}
 
 // Uniform in [0, 1), 53 bits.
 inline double random_unit(uint64_t stream, uint64_t position) {
   return double(random_bits(stream, position) >> 11) * 0x1p-53;
 }
 
-}  // namespace r1
+} // namespace r1

@@ -6,18 +6,30 @@ namespace r1 {
 
 std::string_view code_name(Code code) {
   switch (code) {
-  case Code::kOk: return "ok";
-  case Code::kInvalidArgument: return "invalid argument";
-  case Code::kNotFound: return "not found";
-  case Code::kCorrupt: return "corrupt";
-  case Code::kVersion: return "version";
-  case Code::kUnsupported: return "unsupported";
-  case Code::kOutOfMemory: return "out of memory";
-  case Code::kIo: return "i/o";
-  case Code::kContextFull: return "context full";
-  case Code::kCancelled: return "cancelled";
-  case Code::kDevice: return "device";
-  case Code::kInternal: return "internal";
+  case Code::kOk:
+    return "ok";
+  case Code::kInvalidArgument:
+    return "invalid argument";
+  case Code::kNotFound:
+    return "not found";
+  case Code::kCorrupt:
+    return "corrupt";
+  case Code::kVersion:
+    return "version";
+  case Code::kUnsupported:
+    return "unsupported";
+  case Code::kOutOfMemory:
+    return "out of memory";
+  case Code::kIo:
+    return "i/o";
+  case Code::kContextFull:
+    return "context full";
+  case Code::kCancelled:
+    return "cancelled";
+  case Code::kDevice:
+    return "device";
+  case Code::kInternal:
+    return "internal";
   }
   return "unknown";
 }
@@ -28,7 +40,8 @@ const std::string& Status::message() const {
 }
 
 Status Status::at(std::string_view where) const {
-  if (ok()) return Status();
+  if (ok())
+    return Status();
   std::string message(where);
   message += ": ";
   message += rep_->message;
@@ -41,7 +54,8 @@ static std::string format_list(const char* format, va_list list) {
   int length = vsnprintf(nullptr, 0, format, again);
   va_end(again);
   std::string text(length > 0 ? size_t(length) : 0, '\0');
-  if (length > 0) vsnprintf(text.data(), text.size() + 1, format, list);
+  if (length > 0)
+    vsnprintf(text.data(), text.size() + 1, format, list);
   return text;
 }
 
@@ -61,4 +75,4 @@ std::string format(const char* format, ...) {
   return text;
 }
 
-}  // namespace r1
+} // namespace r1

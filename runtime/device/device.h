@@ -30,19 +30,20 @@ struct MemoryPlan {
 };
 
 struct DeviceOptions {
-  int threads = 0;               // 0: os::default_threads()
-  uint32_t cache_pages = 0;      // physical pages a layer; 0: enough for max_batch sequences of max_context tokens
-  bool map_weights = false;      // map the file instead of reading it into huge pages
-  bool verify_weights = false;   // hash every segment before use; small ones are always hashed
-  bool random_weights = false;   // fill the segments instead of reading them (artifacts of --weights=none)
+  int threads = 0;              // 0: os::default_threads()
+  uint32_t cache_sequences = 0; // the cache has room for so many sequences; 0: max_batch
+  int64_t cache_tokens = 0;     // of so many tokens each; 0: max_context
+  bool map_weights = false;     // map the file instead of reading it into huge pages
+  bool verify_weights = false;  // hash every segment before use; small ones are always hashed
+  bool random_weights = false;  // fill the segments that the artifact does not hold (--weights=none)
   uint64_t random_seed = 0;
-  uint64_t memory_limit = 0;     // 0: what the system has available
-  bool profile = false;          // every launch alone, timed
+  uint64_t memory_limit = 0; // 0: what the system has available
+  bool profile = false;      // every launch alone, timed
 };
 
 struct LaunchTime {
-  uint32_t launch;  // index in the entry
-  double seconds;   // sum over all steps since the last take_profile()
+  uint32_t launch; // index in the entry
+  double seconds;  // sum over all steps since the last take_profile()
   uint64_t calls;
 };
 
@@ -67,4 +68,4 @@ public:
   virtual std::vector<LaunchTime> take_profile(uint32_t entry) = 0;
 };
 
-}  // namespace r1
+} // namespace r1

@@ -10,12 +10,14 @@ namespace r1 {
 class PageAllocator {
 public:
   explicit PageAllocator(int32_t pages) {
-    for (int32_t p = 0; p < pages; ++p) free_.push(p);
+    for (int32_t p = 0; p < pages; ++p)
+      free_.push(p);
   }
   size_t free() const { return free_.size(); }
   // -1 where none is free.
   int32_t take() {
-    if (free_.empty()) return -1;
+    if (free_.empty())
+      return -1;
     int32_t page = free_.top();
     free_.pop();
     return page;
@@ -26,4 +28,4 @@ private:
   std::priority_queue<int32_t, std::vector<int32_t>, std::greater<int32_t>> free_;
 };
 
-}  // namespace r1
+} // namespace r1

@@ -8,7 +8,7 @@
 namespace r1 {
 
 struct ProgramOptions {
-  std::string target;  // name of a target of the artifact; empty: the best that this machine runs
+  std::string target; // name of a target of the artifact; empty: the best that this machine runs
   DeviceOptions device;
 };
 
@@ -35,4 +35,4 @@ private:
 // The named target, or with an empty name the best of those that this machine runs.
 Result<const artifact::Target*> choose_target(const artifact::Artifact& artifact, const std::string& name);
 
-}  // namespace r1
+} // namespace r1

@@ -31,7 +31,8 @@ public:
 
   // Appends tokens, at most `chunk` a step (0: as many as the program takes). kContextFull where they do not fit; then
   // nothing has changed. kCancelled between steps if cancel() was called; the steps before it stay.
-  Status prefill(int sequence, std::span<const int32_t> tokens, Want want, const LogitSink& sink, int64_t chunk = 0);
+  Status prefill(int sequence, std::span<const int32_t> tokens, Want want, const LogitSink& sink,
+                 int64_t chunk = 0);
 
   struct Next {
     int sequence;
@@ -63,8 +64,8 @@ private:
   const int64_t page_tokens_, max_context_, pages_per_sequence_;
   PageAllocator pages_;
   std::vector<Sequence> sequences_;
-  std::vector<int32_t> positions_, slots_, rows_, ids_;  // of the step being formed
+  std::vector<int32_t> positions_, slots_, rows_, ids_; // of the step being formed
   std::atomic<bool> cancelled_{false};
 };
 
-}  // namespace r1
+} // namespace r1

@@ -9,9 +9,9 @@
 namespace r1 {
 
 struct Sampling {
-  float temperature = 0;  // 0: greedy, the largest logit, ties to the lower id
-  float top_p = 1;        // the fewest most probable tokens whose probabilities reach top_p
-  int32_t top_k = 0;      // 0: all; applied before top_p
+  float temperature = 0; // 0: greedy, the largest logit, ties to the lower id
+  float top_p = 1;       // the fewest most probable tokens whose probabilities reach top_p
+  int32_t top_k = 0;     // 0: all; applied before top_p
   uint64_t seed = 0;
 };
 
@@ -37,4 +37,4 @@ private:
   std::vector<Candidate> candidates_;
 };
 
-}  // namespace r1
+} // namespace r1

@@ -25,12 +25,14 @@ TextFilter::Found TextFilter::look(bool more_may_come) {
     for (size_t i = 0; i < strings_.size(); ++i) {
       const std::string& s = strings_[i];
       if (rest.starts_with(s)) {
-        if (complete < 0 || s.size() > strings_[size_t(complete)].size()) complete = int(i);
+        if (complete < 0 || s.size() > strings_[size_t(complete)].size())
+          complete = int(i);
       } else if (more_may_come && rest.size() < s.size() && std::string_view(s).starts_with(rest)) {
         open = true;
       }
     }
-    if (complete < 0 && !open) continue;
+    if (complete < 0 && !open)
+      continue;
     Found found{held_.substr(0, at), complete};
     held_.erase(0, complete < 0 ? at : at + strings_[size_t(complete)].size());
     return found;
@@ -38,4 +40,4 @@ TextFilter::Found TextFilter::look(bool more_may_come) {
   return {std::exchange(held_, {}), -1};
 }
 
-}  // namespace r1
+} // namespace r1

@@ -12,8 +12,8 @@ public:
   explicit TextFilter(std::vector<std::string> strings);
 
   struct Found {
-    std::string text;  // released: everything before the match, or all that cannot begin one
-    int match = -1;    // index of the string that was found, earliest in the text, then longest; -1: none
+    std::string text; // released: everything before the match, or all that cannot begin one
+    int match = -1;   // index of the string that was found, earliest in the text, then longest; -1: none
   };
   // What follows a match stays inside and is looked at by the next call.
   Found add(std::string_view piece);
@@ -27,4 +27,4 @@ private:
   std::string held_;
 };
 
-}  // namespace r1
+} // namespace r1

@@ -36,7 +36,8 @@ def rule(path):
     if folder == "compiler/pipeline":
         return ("compiler", "dialects", "kernels/registry", "runtime/artifact"), ("llvm", "json")
     if folder == "compiler/emit":
-        return SHARED + ("runtime/artifact",), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
+        # The skeletons' bitcode is what it links, kernels/common how narrow types are converted when weights are packed.
+        return SHARED + ("runtime/artifact", "kernels/bitcode", "kernels/bitcode.h", "kernels/common"), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
     if top == "compiler":
         return SHARED, ("llvm", "json")
     if folder == "kernels/registry":

@@ -10,8 +10,11 @@ Status can_run(const artifact::Target& target);
 // How much a target asks of the CPU; of those that run, the highest is the fastest.
 int strength(const artifact::Target& target);
 
+// Loads the image of a target that can run here and checks that it speaks our interface.
+Status check_image(const artifact::Reader& reader, const artifact::Target& target);
+
 // `reader` must outlive the device; `target` is one of its own.
 Result<std::unique_ptr<Device>> open(const artifact::Reader& reader, const artifact::Target& target,
                                      const DeviceOptions& options);
 
-}  // namespace r1::cpu
+} // namespace r1::cpu

@@ -16,4 +16,4 @@ std::vector<std::string> missing_features(const std::vector<std::string>& needed
 // The strongest `cpu:` target that r1c knows and this CPU runs.
 std::string_view best_target();
 
-}  // namespace r1::cpu
+} // namespace r1::cpu

@@ -11,7 +11,8 @@ static void pause() { __builtin_ia32_pause(); }
 Pool::Pool(int threads) : threads_(std::max(1, threads)) {
   // Spinning pays only where every thread has a core of its own.
   spin_seconds_ = threads_ <= os::default_threads() ? 100e-6 : 0;
-  for (int i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { work(i); });
+  for (int i = 1; i < threads_; ++i)
+    workers_.emplace_back([this, i] { work(i); });
 }
 
 Pool::~Pool() {
@@ -20,7 +21,8 @@ Pool::~Pool() {
     std::lock_guard lock(mutex_);
     wake_.notify_all();
   }
-  for (std::thread& t : workers_) t.join();
+  for (std::thread& t : workers_)
+    t.join();
 }
 
 void Pool::run(std::span<const uint32_t> tiles, Body body, void* context, double* ends) {
@@ -32,14 +34,16 @@ void Pool::run(std::span<const uint32_t> tiles, Body body, void* context, double
   start_wave(0);
   while (done_.load(std::memory_order_acquire) != run_) {
     uint64_t word = word_.load(std::memory_order_acquire);
-    if (!take(word, 0) && done_.load(std::memory_order_acquire) != run_) wait(word, true);
+    if (!take(word, 0) && done_.load(std::memory_order_acquire) != run_)
+      wait(word, true);
   }
 }
 
 void Pool::work(int thread) {
   while (!stop_.load(std::memory_order_relaxed)) {
     uint64_t word = word_.load(std::memory_order_acquire);
-    if (!take(word, thread)) wait(word, false);
+    if (!take(word, thread))
+      wait(word, false);
   }
 }
 
@@ -47,17 +51,21 @@ bool Pool::take(uint64_t& word, int thread) {
   uint64_t left = uint32_t(word), size;
   do {
     left = uint32_t(word);
-    if (left == 0) return false;
+    if (left == 0)
+      return false;
     size = (left + 2 * uint64_t(threads_) - 1) / (2 * uint64_t(threads_));
-    if (threads_ == 1) size = left;
-  } while (!word_.compare_exchange_weak(word, word - size, std::memory_order_acq_rel, std::memory_order_acquire));
+    if (threads_ == 1)
+      size = left;
+  } while (
+      !word_.compare_exchange_weak(word, word - size, std::memory_order_acq_rel, std::memory_order_acquire));
   // These tiles are ours, so the wave cannot end, and what run() wrote cannot change, before we add to finished_.
   size_t wave = wave_;
   uint32_t all = tiles_[wave];
   int64_t begin = int64_t(all - left);
   body_(context_, wave, begin, begin + int64_t(size), thread);
   if (finished_.fetch_add(uint32_t(size), std::memory_order_acq_rel) + uint32_t(size) == all) {
-    if (ends_) ends_[wave] = os::now();
+    if (ends_)
+      ends_[wave] = os::now();
     start_wave(wave + 1);
   }
   return true;
@@ -66,7 +74,8 @@ bool Pool::take(uint64_t& word, int thread) {
 // Called by the one thread that ended the wave before, or by run().
 void Pool::start_wave(size_t from) {
   while (from < tiles_.size() && tiles_[from] == 0) {
-    if (ends_) ends_[from] = os::now();
+    if (ends_)
+      ends_[from] = os::now();
     ++from;
   }
   finished_.store(0, std::memory_order_relaxed);
@@ -93,7 +102,8 @@ void Pool::wait(uint64_t seen, bool until_done) {
     double until = os::now() + spin_seconds_;
     do {
       for (int i = 0; i < 64; ++i) {
-        if (over()) return;
+        if (over())
+          return;
         pause();
       }
     } while (os::now() < until);
@@ -104,4 +114,4 @@ void Pool::wait(uint64_t seen, bool until_done) {
   sleepers_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-}  // namespace r1::cpu
+} // namespace r1::cpu

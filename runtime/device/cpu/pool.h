@@ -43,8 +43,8 @@ private:
 
   // The wave that is running: its number in the upper half (it never repeats within a stall), tiles left in the lower.
   alignas(64) std::atomic<uint64_t> word_{0};
-  alignas(64) std::atomic<uint32_t> finished_{0};  // tiles of the running wave that are done
-  alignas(64) std::atomic<uint64_t> done_{0};      // runs that are over
+  alignas(64) std::atomic<uint32_t> finished_{0}; // tiles of the running wave that are done
+  alignas(64) std::atomic<uint64_t> done_{0};     // runs that are over
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
@@ -61,4 +61,4 @@ private:
   std::vector<std::thread> workers_;
 };
 
-}  // namespace r1::cpu
+} // namespace r1::cpu

@@ -20,8 +20,9 @@ uint8_t to_e4m3(float value) {
   uint8_t sign = value < 0 ? 0x80 : 0;
   float a = std::min(std::fabs(value), 448.0f);
   int exponent = a > 0 ? std::max(-6, std::ilogb(a)) : -6;
-  int steps = int(std::nearbyint(std::ldexp(a, 3 - exponent)));  // 8..16 for normals, 0..8 for subnormals
-  if (steps == 16) steps = 8, ++exponent;
+  int steps = int(std::nearbyint(std::ldexp(a, 3 - exponent))); // 8..16 for normals, 0..8 for subnormals
+  if (steps == 16)
+    steps = 8, ++exponent;
   return uint8_t(sign | (steps < 8 ? steps : (exponent + 7) << 3 | (steps - 8)));
 }
 
@@ -38,36 +39,50 @@ void fill(uint64_t stream, uint64_t begin, uint64_t end, uint8_t* base, Make mak
   for (uint64_t at = begin; at < end; at += 8) {
     uint64_t bits = random_bits(stream, at / 8);
     Word words[kPerDraw];
-    for (uint64_t i = 0; i < kPerDraw; ++i) words[i] = make(bits >> (i * 8 * sizeof(Word)));
+    for (uint64_t i = 0; i < kPerDraw; ++i)
+      words[i] = make(bits >> (i * 8 * sizeof(Word)));
     memcpy(base + at, words, std::min<uint64_t>(8, end - at));
   }
 }
 
 template <class Word> void repeat(Word value, uint64_t begin, uint64_t end, uint8_t* base) {
-  for (uint64_t at = begin; at + sizeof(Word) <= end; at += sizeof(Word)) memcpy(base + at, &value, sizeof(Word));
+  for (uint64_t at = begin; at + sizeof(Word) <= end; at += sizeof(Word))
+    memcpy(base + at, &value, sizeof(Word));
 }
 
-}  // namespace
+} // namespace
 
 Element stored_element(const artifact::Tensor& tensor) {
   std::string_view layout = tensor.layout()->string_view();
-  if (layout.find("f8") != layout.npos) return Element::F8E4M3;
-  if (layout.find("scale") != layout.npos || layout.find("f32") != layout.npos) return Element::F32;
-  if (layout.find("vnni") != layout.npos || layout.find("bf16") != layout.npos) return Element::BF16;
-  uint64_t elements = 1;
-  for (uint64_t d : *tensor.shape()) elements *= d;
-  uint64_t width = elements ? tensor.bytes() / elements : 0;
-  if (width >= 4) return Element::F32;
-  if (width >= 2) return tensor.type() == artifact::DataType::F16 ? Element::F16 : Element::BF16;
-  return tensor.type() == artifact::DataType::F8E4M3 ? Element::F8E4M3 : Element::Other;
+  if (layout == "vnni16_f8")
+    return Element::F8E4M3;
+  if (layout == "vnni16")
+    return Element::BF16;
+  if (layout == "scales")
+    return Element::F32;
+  switch (tensor.type()) {
+  case artifact::DataType::F32:
+    return Element::F32;
+  case artifact::DataType::BF16:
+    return Element::BF16;
+  case artifact::DataType::F16:
+    return Element::F16;
+  case artifact::DataType::F8E4M3:
+    return Element::F8E4M3;
+  default:
+    return Element::Other;
+  }
 }
 
-void fill_random(const artifact::Tensor& tensor, uint64_t seed, uint64_t number, uint64_t begin, uint64_t end, uint8_t* base) {
+void fill_random(const artifact::Tensor& tensor, uint64_t seed, uint64_t number, uint64_t begin, uint64_t end,
+                 uint8_t* base) {
   float scale = tensor.random_scale();
+  float constant = scale < 0 ? -scale : 1;
   uint64_t stream = random_stream(seed, number);
   switch (stored_element(tensor)) {
   case Element::F32:
-    if (scale == 0) return repeat(1.0f, begin, end, base);
+    if (scale <= 0)
+      return repeat(constant, begin, end, base);
     return fill<uint32_t>(stream, begin, end, base, [=](uint64_t bits) {
       float value = float(int32_t(uint32_t(bits)) >> 8) * 0x1p-23f * scale;
       uint32_t out;
@@ -75,20 +90,26 @@ void fill_random(const artifact::Tensor& tensor, uint64_t seed, uint64_t number,
       return out;
     });
   case Element::BF16:
-    if (scale == 0) return repeat(to_bf16(1), begin, end, base);
-    return fill<uint16_t>(stream, begin, end, base,
-                          [=](uint64_t bits) { return to_bf16(float(int16_t(uint16_t(bits))) * 0x1p-15f * scale); });
+    if (scale <= 0)
+      return repeat(to_bf16(constant), begin, end, base);
+    return fill<uint16_t>(stream, begin, end, base, [=](uint64_t bits) {
+      return to_bf16(float(int16_t(uint16_t(bits))) * 0x1p-15f * scale);
+    });
   case Element::F16:
-    if (scale == 0) return repeat(to_f16(1), begin, end, base);
-    return fill<uint16_t>(stream, begin, end, base,
-                          [=](uint64_t bits) { return to_f16(float(int16_t(uint16_t(bits))) * 0x1p-15f * scale); });
+    if (scale <= 0)
+      return repeat(to_f16(constant), begin, end, base);
+    return fill<uint16_t>(stream, begin, end, base, [=](uint64_t bits) {
+      return to_f16(float(int16_t(uint16_t(bits))) * 0x1p-15f * scale);
+    });
   case Element::F8E4M3: {
     uint8_t table[256];
-    for (int i = 0; i < 256; ++i) table[i] = to_e4m3(scale == 0 ? 1.0f : (float(i) - 127.5f) / 127.5f * scale);
+    for (int i = 0; i < 256; ++i)
+      table[i] = to_e4m3(scale <= 0 ? constant : (float(i) - 127.5f) / 127.5f * scale);
     return fill<uint8_t>(stream, begin, end, base, [&](uint64_t bits) { return table[bits & 255]; });
   }
-  case Element::Other: return;
+  case Element::Other:
+    return;
   }
 }
 
-}  // namespace r1::cpu
+} // namespace r1::cpu

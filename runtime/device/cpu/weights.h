@@ -14,4 +14,4 @@ inline constexpr uint64_t kAlwaysVerified = uint64_t(32) << 20;
 Result<std::vector<os::Memory>> load_weights(const artifact::Reader& reader, const artifact::Target& target,
                                              const DeviceOptions& options, Pool& pool);
 
-}  // namespace r1::cpu
+} // namespace r1::cpu

@@ -24,10 +24,12 @@ TEST(Checkpoint, FindsTensorsAcrossShardsAndReadsRanges) {
   for (bool indexed : {false, true}) {
     Folder folder;
     folder.write("one.safetensors", safetensors({{"a", "U8", {100}}, {"b", "BF16", {4, 8}}}));
-    folder.write("two.safetensors", safetensors({{"c", "F32", {3}}}, [](size_t i) { return static_cast<char>(200 + i); }));
+    folder.write("two.safetensors",
+                 safetensors({{"c", "F32", {3}}}, [](size_t i) { return static_cast<char>(200 + i); }));
     folder.write("config.json", "{}");
     if (indexed)
-      folder.write(kIndex, index({{"a", "one.safetensors"}, {"b", "one.safetensors"}, {"c", "two.safetensors"}}));
+      folder.write(kIndex,
+                   index({{"a", "one.safetensors"}, {"b", "one.safetensors"}, {"c", "two.safetensors"}}));
     auto checkpoint = Checkpoint::open(folder.str());
     ASSERT_TRUE(static_cast<bool>(checkpoint)) << messageOf(std::move(checkpoint));
     EXPECT_EQ(checkpoint->tensors().size(), 3u);
@@ -86,11 +88,17 @@ TEST(Checkpoint, RefusesBadFolders) {
   std::vector<Row> rows = {
       {{}, {"no .safetensors file", "--weights=none"}},
       {{{"1.safetensors", a}, {"2.safetensors", a}}, {"'a'", "1.safetensors", "2.safetensors"}},
-      {{{"1.safetensors", a}, {"2.safetensors", a}, {kIndex, index({{"a", "1.safetensors"}, {"b", "2.safetensors"}})}},
+      {{{"1.safetensors", a},
+        {"2.safetensors", a},
+        {kIndex, index({{"a", "1.safetensors"}, {"b", "2.safetensors"}})}},
        {"'a' also lies in 1.safetensors"}},
-      {{{"1.safetensors", a}, {kIndex, index({{"a", "1.safetensors"}, {"b", "2.safetensors"}})}}, {"'2.safetensors'", "missing"}},
-      {{{"1.safetensors", a}, {kIndex, index({{"a", "1.safetensors"}, {"b", "1.safetensors"}})}}, {"'b'", "1.safetensors", "no shard"}},
-      {{{"1.safetensors", a}, {"2.safetensors", b}, {kIndex, index({{"a", "2.safetensors"}, {"b", "2.safetensors"}, {"c", "1.safetensors"}})}},
+      {{{"1.safetensors", a}, {kIndex, index({{"a", "1.safetensors"}, {"b", "2.safetensors"}})}},
+       {"'2.safetensors'", "missing"}},
+      {{{"1.safetensors", a}, {kIndex, index({{"a", "1.safetensors"}, {"b", "1.safetensors"}})}},
+       {"'b'", "1.safetensors", "no shard"}},
+      {{{"1.safetensors", a},
+        {"2.safetensors", b},
+        {kIndex, index({{"a", "2.safetensors"}, {"b", "2.safetensors"}, {"c", "1.safetensors"}})}},
        {"'a'", "2.safetensors", "1.safetensors"}},
       {{{"1.safetensors", a.substr(0, a.size() - 1)}}, {"1.safetensors", "'a'", "cut off"}},
       {{{"1.safetensors", a + "x"}}, {"1.safetensors", "follow the last tensor"}},
@@ -99,11 +107,12 @@ TEST(Checkpoint, RefusesBadFolders) {
       {{{kIndex, "[]"}}, {kIndex, "weight_map"}},
       {{{kIndex, R"({"weight_map":[]})"}}, {kIndex, "weight_map"}},
       {{{kIndex, R"({"weight_map":{"a":1}})"}}, {kIndex, "'a'", "no file name"}},
-      {{{kIndex, R"({"weight_map":{"a":"x.safetensors","a":"y.safetensors"}})"}}, {kIndex, "'a' appears twice"}},
+      {{{kIndex, R"({"weight_map":{"a":"x.safetensors","a":"y.safetensors"}})"}},
+       {kIndex, "'a' appears twice"}},
       {{{kIndex, std::string(100000, '[')}}, {kIndex, "nested deeper"}},
   };
-  for (const char* name : {"../x.safetensors", "/etc/x.safetensors", "sub/x.safetensors", "..", "", ".", "..\\\\x.safetensors",
-                           "x.bin", "x\\n.safetensors", "x\\u0000.safetensors"})
+  for (const char* name : {"../x.safetensors", "/etc/x.safetensors", "sub/x.safetensors", "..", "", ".",
+                           "..\\\\x.safetensors", "x.bin", "x\\n.safetensors", "x\\u0000.safetensors"})
     rows.push_back({{{"x.safetensors", a}, {kIndex, std::string(R"({"weight_map":{"a":")") + name + "\"}}"}},
                     {kIndex, "'a'", "same folder"}});
   for (const Row& row : rows) {
@@ -149,7 +158,8 @@ TEST(Checkpoint, FindsFusedExpertsUnderTheirOwnNames) {
       std::string name = prefix + std::to_string(expert) + (half ? ".up_proj.weight" : ".gate_proj.weight");
       ASSERT_EQ(messageOf(checkpoint->readTensor(name, 0, part)), "");
       EXPECT_EQ(shapeText(checkpoint->find(name)->shape), "[4, 6]");
-      EXPECT_EQ(std::memcmp(part.data(), fused.data() + (2 * expert + half) * part.size(), part.size()), 0) << name;
+      EXPECT_EQ(std::memcmp(part.data(), fused.data() + (2 * expert + half) * part.size(), part.size()), 0)
+          << name;
     }
   const TensorInfo* down = checkpoint->find(prefix + "2.down_proj.weight");
   ASSERT_NE(down, nullptr);

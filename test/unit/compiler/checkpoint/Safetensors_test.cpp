@@ -1,4 +1,5 @@
-// Safetensors headers are accepted and refused as the reference implementation does, each refusal by its name.
+// Safetensors headers are accepted and refused as the reference implementation does, each refusal by its
+// name. The JSON inside (SafetensorsJson) is tested here too: no other source reads it.
 #include "compiler/checkpoint/Safetensors.h"
 #include "test/unit/compiler/checkpoint/Support.h"
 
@@ -32,7 +33,8 @@ TEST(Safetensors, FollowsTheGoldenTable) {
   nlohmann::json manifest = nlohmann::json::parse(readAll(folder + "/MANIFEST.json"), nullptr, false);
   ASSERT_EQ(manifest.size(), 28u);
   for (const auto& row : manifest) {
-    std::string expected = row["expect"] == "policy:reject" ? "DuplicateKey" : row["expect"].get<std::string>();
+    std::string expected =
+        row["expect"] == "policy:reject" ? "DuplicateKey" : row["expect"].get<std::string>();
     std::string path = folder + "/" + row["file"].get<std::string>();
     EXPECT_EQ(verdict(readAll(path)), expected) << row;
     // The same through a file, where only the header is read.
@@ -54,7 +56,9 @@ TEST(Safetensors, JudgesHeaders) {
       {"ok", R"({"a":{"data_offsets":[0,0],"shape":[0,9223372036854775807],"dtype":"F32"}})"},
       {"ok", R"({"a":{"dtype":"F32","shape":[4611686018427387904,0],"data_offsets":[0,0]}})"},
       {"ok", R"({"__metadata__":null,"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1},
-      {"ok", R"({"a":{"dtype":"U8","extra":{"deep":[1,{"x":null}]},"also":3,"shape":[1],"data_offsets":[0,1]}})", 1},
+      {"ok",
+       R"({"a":{"dtype":"U8","extra":{"deep":[1,{"x":null}]},"also":3,"shape":[1],"data_offsets":[0,1]}})",
+       1},
       {"ok", R"({"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}})", 1},
       {"InvalidHeaderDeserialization", "null"},
       {"InvalidHeaderDeserialization", "7"},
@@ -75,7 +79,8 @@ TEST(Safetensors, JudgesHeaders) {
       {"InvalidHeaderDeserialization", R"({"a":{"dtype":"F32","shape":[1e0],"data_offsets":[0,4]}})", 4},
       {"InvalidHeaderDeserialization", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4},
       {"InvalidHeaderDeserialization", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4},
-      {"InvalidHeaderDeserialization", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551616]}})", 4},
+      {"InvalidHeaderDeserialization",
+       R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551616]}})", 4},
       {"InvalidHeaderDeserialization", R"({"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}})", 4},
       {"InvalidHeaderDeserialization", R"({"__metadata__":{"a":{}}})"},
       {"InvalidHeaderDeserialization", R"({"__metadata__":[]})"},
@@ -86,7 +91,8 @@ TEST(Safetensors, JudgesHeaders) {
       {"InvalidOffset", R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}})", 1},
       {"InvalidOffset", R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[1,1]}})", 1},
       {"InvalidOffset",
-       R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", 3},
+       R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
+       3},
       {"ValidationOverflow", R"({"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,1]}})", 1},
       {"ValidationOverflow", R"({"a":{"dtype":"F64","shape":[1152921504606846976],"data_offsets":[0,0]}})"},
       {"MisalignedSlice", R"({"a":{"dtype":"F6_E2M3","shape":[3],"data_offsets":[0,3]}})", 3},
@@ -133,22 +139,25 @@ TEST(Safetensors, ReportsPlacesFromTheStartOfTheFile) {
 TEST(Safetensors, NamesFileTensorAndBytes) {
   std::string bytes = safetensors({{"whole", "F32", {4}}, {"cut", "F32", {4}}});
   std::string cut = bytes.substr(0, bytes.size() - 3);
-  std::string message =
-      messageOf(parseSafetensors({reinterpret_cast<const uint8_t*>(cut.data()), cut.size()}, "model-2.safetensors"));
-  expectLine(message, {"model-2.safetensors", "'cut'", std::to_string(bytes.size()), std::to_string(cut.size()), "fetch it again"});
+  std::string message = messageOf(
+      parseSafetensors({reinterpret_cast<const uint8_t*>(cut.data()), cut.size()}, "model-2.safetensors"));
+  expectLine(message, {"model-2.safetensors", "'cut'", std::to_string(bytes.size()),
+                       std::to_string(cut.size()), "fetch it again"});
 }
 
 // Whatever byte is changed, the reader answers, and what it accepts is consistent.
 TEST(Safetensors, SurvivesDamage) {
   std::mt19937 random(20261123);
-  std::string bytes = safetensors({{"x.weight", "F8_E4M3", {4, 8}}, {"x.weight_scale_inv", "F32", {1, 1}}, {"n", "BF16", {8}}});
+  std::string bytes = safetensors(
+      {{"x.weight", "F8_E4M3", {4, 8}}, {"x.weight_scale_inv", "F32", {1, 1}}, {"n", "BF16", {8}}});
   for (int round = 0; round < 20000; ++round) {
     std::string damaged = bytes;
     for (unsigned i = 0, changes = 1 + random() % 3; i < changes; ++i)
       damaged[random() % damaged.size()] = static_cast<char>(random());
     if (random() % 4 == 0)
       damaged.resize(random() % (damaged.size() + 1));
-    auto header = parseSafetensors({reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()}, "file");
+    auto header =
+        parseSafetensors({reinterpret_cast<const uint8_t*>(damaged.data()), damaged.size()}, "file");
     if (!header) {
       EXPECT_FALSE(messageOf(std::move(header)).empty());
       continue;

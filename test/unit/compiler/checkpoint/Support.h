@@ -16,10 +16,11 @@ struct Tensor {
   std::vector<int64_t> shape;
 };
 
-// The bytes of a file that holds these tensors one after another; each byte of data is fill(position in the data).
-inline std::string safetensors(const std::vector<Tensor>& tensors, const std::function<char(size_t)>& fill = [](size_t i) {
-  return static_cast<char>(i * 37 + 11);
-}) {
+// The bytes of a file that holds these tensors one after another; each byte of data is fill(position in the
+// data).
+inline std::string safetensors(
+    const std::vector<Tensor>& tensors,
+    const std::function<char(size_t)>& fill = [](size_t i) { return static_cast<char>(i * 37 + 11); }) {
   nlohmann::ordered_json header;
   size_t end = 0;
   for (const Tensor& tensor : tensors) {
@@ -42,7 +43,8 @@ class Folder {
 public:
   Folder() {
     static int count = 0;
-    path = std::filesystem::temp_directory_path() / ("r1c-checkpoint-" + std::to_string(getpid()) + "-" + std::to_string(count++));
+    path = std::filesystem::temp_directory_path() /
+           ("r1c-checkpoint-" + std::to_string(getpid()) + "-" + std::to_string(count++));
     std::filesystem::create_directories(path);
   }
   ~Folder() { std::filesystem::remove_all(path); }
@@ -62,7 +64,8 @@ inline std::string messageOf(llvm::Error error) { return error ? llvm::toString(
 
 // One line that names everything in `parts`.
 inline void expectLine(const std::string& message, const std::vector<std::string>& parts) {
-  EXPECT_FALSE(message.empty()) << "accepted, expected a message with " << (parts.empty() ? "" : parts.front());
+  EXPECT_FALSE(message.empty()) << "accepted, expected a message with "
+                                << (parts.empty() ? "" : parts.front());
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   for (const std::string& part : parts)
     EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message;

@@ -1,181 +1,158 @@
-// Images: what kernels compute, on every ISA level that this machine runs, and the contract of the file.
+// Images of kernels, the shipped ones above all: results against plain loops in double, and nothing left to call.
+#include "kernels/registry/layout.h"
+#include "kernels/registry/params.h"
 #include "test/unit/compiler/emit/ImageFixture.h"
-#include "llvm/ADT/bit.h"
-#include <algorithm>
-#include <cmath>
-#include <filesystem>
-#include <random>
+#include <cstring>
 
 namespace r1::test {
 namespace {
 
-using kernels::HoleSpec;
-using kernels::Skeleton;
+using kernels::bf16_from_f32;
+using kernels::f32_from_bf16;
+using kernels::f32_from_e4m3;
 
-const Skeleton kMap{
-    "test_map", "test", {{"cols", false}, {"rows_dim", false}}, {{"map", 0, true}, {"finish", 1, false}}, 0,
-    0,          nullptr};
-const Skeleton kDot{"test_dot",
-                    "test",
-                    {{"n", false}, {"k", false}, {"accumulators", false}, {"scale", true}},
-                    {{"epilogue", kernels::kLeadingAccumulators, false}},
-                    2,
-                    0,
-                    nullptr};
-const Skeleton kMemory{"test_memory", "test", {{"cols", false}, {"rows_dim", false}}, {}, 1, 0, nullptr};
-
-float fromBf16(uint16_t x) { return std::bit_cast<float>(uint32_t{x} << 16); }
-uint16_t toBf16(float x) {
-  uint32_t bits = std::bit_cast<uint32_t>(x);
-  return std::isnan(x) ? 0x7fc0 : static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-std::vector<float> randomFloats(size_t count, unsigned seed, float limit = 3) {
-  std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-limit, limit);
-  std::vector<float> values(count);
-  std::generate(values.begin(), values.end(), [&] { return uniform(generator); });
-  return values;
-}
-
-// The largest |got - expected| / (|expected| + floor); NaN if any value is unexpectedly NaN.
-double worst(const std::vector<float>& got, const std::vector<double>& expected, double floor = 1e-6) {
-  double result = 0;
-  for (size_t i = 0; i < got.size(); ++i) {
-    double error = std::abs(got[i] - expected[i]) / (std::abs(expected[i]) + floor);
-    if (!(error <= result))
-      result = error;
-  }
+template <class Params> std::vector<int64_t> words(const Params& params) {
+  std::vector<int64_t> result(sizeof(Params) / 8);
+  std::memcpy(result.data(), &params, sizeof(Params));
   return result;
 }
 
-std::string emit(llvm::ArrayRef<KernelSource> sources, const CpuTarget& target, unsigned jobs = 1,
-                 std::vector<CpuKernelReport>* reports = nullptr) {
-  std::string bitcode = testBitcode(target.isaLevel);
-  CpuEmitOptions options;
-  options.jobs = jobs;
-  options.bitcode = bitcode;
-  std::vector<CpuKernelReport> own;
-  llvm::Expected<std::string> image = emitCpuImage(sources, target, options, reports ? reports : &own);
+std::string emitShipped(llvm::ArrayRef<KernelSource> sources, const CpuTarget& target) {
+  std::vector<CpuKernelReport> reports;
+  llvm::Expected<std::string> image = emitCpuImage(sources, target, CpuEmitOptions(), &reports);
   if (!image) {
     ADD_FAILURE() << target.name << ": " << llvm::toString(image.takeError());
     return {};
   }
-  for (const CpuKernelReport& report : reports ? *reports : own)
-    for (const std::string& call : report.remainingCalls)
-      ADD_FAILURE() << target.name << ": call left in " << report.name << ": " << call;
+  for (const CpuKernelReport& report : reports) {
+    printf("%-28s %-24s %7llu bytes of code, %.0f ms\n", target.isaLevel.c_str(), report.name.c_str(),
+           static_cast<unsigned long long>(report.codeBytes), report.seconds * 1e3);
+    EXPECT_TRUE(report.remainingCalls.empty())
+        << target.name << ", " << report.name << ": " << report.remainingCalls.front();
+  }
   return *image;
 }
 
-std::string emitError(llvm::ArrayRef<KernelSource> sources) {
-  CpuTarget target = parse("cpu:x86-64-v3");
-  std::string bitcode = testBitcode(target.isaLevel);
-  CpuEmitOptions options;
-  options.bitcode = bitcode;
-  llvm::Expected<std::string> image = emitCpuImage(sources, target, options);
-  return image ? "" : llvm::toString(image.takeError());
-}
-
-class CpuCodegen : public testing::Test {
-protected:
-  // y = unary(x), both f32[rows][stride].
-  KernelSource unary(const std::string& name, const std::string& body, int64_t cols, int64_t stride) {
-    HoleSource finish{bodies("(%v: f32, %x: f32) -> f32 {" + body + " return %y : f32 }"),
-                      {{0, bodies.f32(), Access::RowCol, stride, 0}},
-                      {{1, bodies.f32(), stride, 0}}};
-    return {name, &kMap, {cols, 0}, {HoleSource{}, finish}};
-  }
-  Bodies bodies;
+struct Random {
+  std::mt19937 generator{42};
+  float operator()() { return std::uniform_real_distribution<float>(-1, 1)(generator); }
 };
 
-TEST_F(CpuCodegen, ReadsAndWritesExactlyTheColumnsOfTheRow) {
-  constexpr int64_t kRows = 5, kCols = 37, kStride = 48;
-  // finish(v, x, weight[col], gate[row], half): ((x * weight) + gate) * half, as f32 and as bf16 at a column
-  // offset.
-  HoleSource map{bodies("(%x: f32) -> f32 { %y = arith.negf %x : f32 return %y : f32 }"),
-                 {{0, bodies.f32(), Access::RowCol, kStride, 0}},
-                 {}};
-  HoleSource finish{bodies(R"((%v: f32, %w: f32, %g: f32, %h: f32) -> (f32, f32) {
-      %0 = arith.mulf %v, %w : f32  %1 = arith.addf %0, %g : f32  %2 = arith.mulf %1, %h : f32
-      return %2, %2 : f32, f32 })"),
-                    {{1, bodies.bf16(), Access::Col, 0, 3},
-                     {2, bodies.f32(), Access::Row, 4, 1},
-                     {3, bodies.bf16(), Access::RowCol, kStride + 8, 8}},
-                    {{4, bodies.f32(), kStride, 0}, {5, bodies.bf16(), kStride + 8, 8}}};
-  KernelSource kernel{"map", &kMap, {kCols, 0}, {map, finish}};
+class CpuCodegen : public HoleTest {
+protected:
+  // silu(gate) * up to bf16.
+  HoleSource swiglu(unsigned buffer, int64_t stride) {
+    return {bodies(R"((%gate: f32, %up: f32) -> f32 {
+      %one = arith.constant 1.0 : f32  %n = arith.negf %gate : f32  %e = math.exp %n : f32
+      %d = arith.addf %one, %e : f32  %s = arith.divf %gate, %d : f32  %y = arith.mulf %s, %up : f32
+      return %y : f32 })"),
+            {},
+            {{buffer, bodies.bf16(), stride, 0}}};
+  }
+  // sum + residual to f32, in place.
+  HoleSource addTo(unsigned buffer, int64_t stride) {
+    return {bodies("(%sum: f32, %x: f32) -> f32 { %y = arith.addf %sum, %x : f32 return %y : f32 }"),
+            {{buffer, bodies.f32(), Access::RowCol, stride, 0}},
+            {{buffer, bodies.f32(), stride, 0}}};
+  }
+  Random random;
+};
+
+TEST_F(CpuCodegen, GemmOfBf16AddsTheResidualInItsEpilogue) {
+  constexpr int64_t kTokens = 37, kN = 72, kK = 160, kStride = 80;
+  kernels::GemmParams p{kN, kK, 1, kK, 0, 1, kernels::kTokens, 32, 32, 0, 0};
+  KernelSource kernel{"gemm_residual",
+                      kernels::find_skeleton("gemm_bf16"),
+                      words(p),
+                      {addTo(2, kStride), HoleSource{}, HoleSource{}}};
+  std::vector<uint16_t> x(kTokens * kK), w(kN * kK);
+  for (uint16_t& v : x)
+    v = bf16_from_f32(random());
+  for (uint16_t& v : w)
+    v = bf16_from_f32(random());
+  kernels::PackShape shape{1, kN, kK, 1};
+  std::vector<uint16_t> packed(kernels::vnni16_bytes(shape) / 2);
+  kernels::pack_vnni16(shape, 0, 0, 0, kN, w.data(), kK, false, packed.data());
+  std::vector<float> residual(kTokens * kStride);
+  for (float& v : residual)
+    v = random();
   for (const CpuTarget& target : runnableTargets()) {
-    Image image(emit({kernel}, target));
-    std::vector<float> x = randomFloats(kRows * kStride, 1), g = randomFloats(kRows * 4, 2);
-    std::vector<uint16_t> w(kCols + 3), h(kRows * (kStride + 8));
-    for (size_t i = 0; i < w.size(); ++i)
-      w[i] = toBf16(0.01f * i - 0.2f);
-    for (size_t i = 0; i < h.size(); ++i)
-      h[i] = toBf16(1.0f + 0.001f * i);
-    std::vector<float> y(kRows * kStride, 99);
-    std::vector<uint16_t> z(kRows * (kStride + 8), 0x1234);
-    image.run(0, {x.data(), w.data(), g.data(), h.data(), y.data(), z.data()}, kRows, 1, 4);
-    for (int64_t r = 0; r < kRows; ++r)
-      for (int64_t c = 0; c < kStride; ++c) {
-        bool inside = r >= 1 && r < 4 && c < kCols;
-        float expected = 99;
-        if (inside)
-          expected = (-x[r * kStride + c] * fromBf16(w[c + 3]) + g[r * 4 + 1]) *
-                     fromBf16(h[r * (kStride + 8) + 8 + c]);
-        ASSERT_EQ(y[r * kStride + c], expected) << target.name << " row " << r << " column " << c;
-        ASSERT_EQ(z[r * (kStride + 8) + 8 + c], inside ? toBf16(expected) : 0x1234)
-            << target.name << " " << r << " " << c;
+    Image image(emitShipped({kernel}, target));
+    std::vector<float> y = residual;
+    std::vector<char> scratch(kernel.skeleton->scratch_bytes(kernel.params.data()) + 64);
+    void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+    int64_t tiles = (kTokens + 31) / 32 * ((kN + 31) / 32);
+    image.run(0, {x.data(), packed.data(), y.data()}, kTokens, 0, 2, aligned);
+    image.run(0, {x.data(), packed.data(), y.data()}, kTokens, 2, tiles, aligned);
+    for (int64_t t = 0; t < kTokens; ++t)
+      for (int64_t n = 0; n < kStride; ++n) {
+        double expected = residual[t * kStride + n];
+        for (int64_t k = 0; n < kN && k < kK; ++k)
+          expected += double(f32_from_bf16(x[t * kK + k])) * f32_from_bf16(w[n * kK + k]);
+        ASSERT_NEAR(y[t * kStride + n], expected, n < kN ? 1e-4 : 0) << target.name << " " << t << " " << n;
       }
   }
 }
 
-TEST_F(CpuCodegen, TouchesNothingBeyondTheLastColumn) {
-  // The last element ends where an unreadable page begins: a load or store of a masked-off lane would fault.
-  constexpr int64_t kCols = 21;
-  const int64_t page = sysconf(_SC_PAGESIZE);
-  auto guarded = [&](size_t bytes) {
-    char* base = static_cast<char*>(
-        mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    mprotect(base + page, page, PROT_NONE);
-    return base + page - bytes;
-  };
-  HoleSource finish{
-      bodies("(%v: f32, %x: f32, %b: f32) -> (f32, f32) { %y = arith.addf %x, %b : f32 return %y, %y : f32, "
-             "f32 }"),
-      {{0, bodies.f32(), Access::RowCol, kCols, 0}, {1, bodies.bf16(), Access::RowCol, kCols, 0}},
-      {{0, bodies.f32(), kCols, 0}, {1, bodies.bf16(), kCols, 0}}};
-  KernelSource kernel{"edge", &kMap, {kCols, 0}, {HoleSource{}, finish}};
+TEST_F(CpuCodegen, GemmOfE4m3GatesTwoAccumulators) {
+  constexpr int64_t kTokens = 3, kN = 48, kK = 256;
+  kernels::GemmParams p{kN, kK, 1, kK, 0, 2, kernels::kTokens, 16, 16, 0, 0};
+  KernelSource kernel{"gemm_swiglu",
+                      kernels::find_skeleton("gemm_f8"),
+                      words(p),
+                      {swiglu(3, kN), HoleSource{}, HoleSource{}}};
+  std::vector<uint16_t> x(kTokens * kK);
+  for (uint16_t& v : x)
+    v = bf16_from_f32(random());
+  kernels::PackShape shape{1, kN, kK, 2};
+  std::vector<uint8_t> packed(kernels::vnni16_f8_bytes(shape));
+  std::vector<float> scales(kernels::scales_bytes(shape) / 4);
+  std::vector<uint8_t> w[2];
+  std::vector<float> s[2];
+  for (int a = 0; a < 2; ++a) {
+    for (int64_t i = 0; i < kN * kK; ++i)
+      w[a].push_back(kernels::e4m3_from_f32(random() * 100));
+    s[a] = {0.002f + a * 0.001f, 0.003f};
+    kernels::pack_vnni16_f8(shape, 0, a, 0, kN, w[a].data(), kK, packed.data());
+    kernels::pack_scales(shape, 0, a, 0, kN, s[a].data(), 2, scales.data());
+  }
   for (const CpuTarget& target : runnableTargets()) {
-    Image image(emit({kernel}, target));
-    auto* x = reinterpret_cast<float*>(guarded(kCols * 4));
-    auto* b = reinterpret_cast<uint16_t*>(guarded(kCols * 2));
-    std::fill_n(x, kCols, 1.0f);
-    std::fill_n(b, kCols, toBf16(2));
-    image.run(0, {x, b}, 1, 0, 1);
-    EXPECT_EQ(x[kCols - 1], 3.0f);
-    EXPECT_EQ(b[kCols - 1], toBf16(3));
+    Image image(emitShipped({kernel}, target));
+    std::vector<uint16_t> y(kTokens * kN, 0x1111);
+    std::vector<char> scratch(kernel.skeleton->scratch_bytes(kernel.params.data()) + 64);
+    void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+    image.run(0, {x.data(), packed.data(), scales.data(), y.data()}, kTokens, 0, kN / 16, aligned);
+    for (int64_t t = 0; t < kTokens; ++t)
+      for (int64_t n = 0; n < kN; ++n) {
+        double sum[2] = {};
+        for (int a = 0; a < 2; ++a)
+          for (int64_t k = 0; k < kK; ++k)
+            sum[a] += double(f32_from_bf16(x[t * kK + k])) * f32_from_e4m3(w[a][n * kK + k]) * s[a][k / 128];
+        double expected = sum[0] / (1 + std::exp(-sum[0])) * sum[1];
+        ASSERT_NEAR(f32_from_bf16(y[t * kN + n]), expected, 0.006 * std::abs(expected) + 1e-3)
+            << target.name << " " << t << " " << n;
+      }
   }
 }
 
-TEST_F(CpuCodegen, RowsOfWholeVectorsHaveNoMaskLeft) {
-  std::string folder = testing::TempDir() + "r1c-dump-" + std::to_string(getpid());
-  std::filesystem::create_directory(folder);
-  for (const CpuTarget& target : runnableTargets()) {
-    std::string bitcode = testBitcode(target.isaLevel);
-    CpuEmitOptions options;
-    options.bitcode = bitcode;
-    options.dumpFolder = folder;
-    auto masks = [&](int64_t cols) {
-      llvm::Expected<std::string> image =
-          emitCpuImage({unary("k", "%y = arith.addf %x, %x : f32", cols, 7200)}, target, options);
-      EXPECT_TRUE(bool(image)) << llvm::toString(image.takeError());
-      std::string text = readAll(folder + "/k.0.ll");
-      EXPECT_NE(text.find("define"), std::string::npos);
-      return text.find("llvm.masked") != std::string::npos;
-    };
-    EXPECT_FALSE(masks(7168)) << target.name;
-    EXPECT_TRUE(masks(7163)) << target.name;
-  }
-  std::filesystem::remove_all(folder);
+TEST_F(CpuCodegen, NothingIsCalledAtR1sOwnSizesOnAnyLevel) {
+  constexpr int64_t kHidden = 7168;
+  kernels::GemmParams down{kHidden, 18432, 1, 18432, 0, 1, kernels::kTokens, 64, 64, 0, 0};
+  kernels::GemmParams gateUp{18432, kHidden, 1, kHidden, 0, 2, kernels::kTokens, 64, 64, 0, 0};
+  kernels::GroupedGemmParams experts{2048, kHidden, 256, 8, kHidden, 1, 2, 256, 64};
+  KernelSource sources[] = {
+      {"gemm_bf16",
+       kernels::find_skeleton("gemm_bf16"),
+       words(down),
+       {addTo(2, kHidden), HoleSource{}, HoleSource{}}},
+      {"gemm_f8",
+       kernels::find_skeleton("gemm_f8"),
+       words(gateUp),
+       {swiglu(3, 18432), HoleSource{}, HoleSource{}}},
+      {"grouped_gemm_bf16", kernels::find_skeleton("grouped_gemm_bf16"), words(experts), {swiglu(3, 2048)}},
+      {"grouped_gemm_f8", kernels::find_skeleton("grouped_gemm_f8"), words(experts), {swiglu(4, 2048)}}};
+  for (const char* name : {"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:znver5", "cpu:sapphirerapids"})
+    emitShipped(sources, parse(name));
 }
 
 TEST_F(CpuCodegen, GatedActivationOfTwoAccumulators) {
@@ -207,105 +184,6 @@ TEST_F(CpuCodegen, GatedActivationOfTwoAccumulators) {
   }
 }
 
-TEST_F(CpuCodegen, MathematicalFunctionsAreAccurateAndNeedNoLibrary) {
-  struct Function {
-    const char* name;
-    double (*exact)(double);
-    float low, high;
-    double tolerance;
-  };
-  const Function functions[] = {{"math.exp", std::exp, -87, 88, 3e-7},
-                                {"math.expm1", std::expm1, -5, 5, 1e-6},
-                                {"math.tanh", std::tanh, -8, 8, 1e-6},
-                                {"math.log", std::log, 1e-3, 1e6, 1e-6},
-                                {"math.log1p", std::log1p, 0, 100, 1e-6},
-                                {"math.log2", std::log2, 1e-3, 1e6, 2e-6},
-                                {"math.erf", std::erf, -4, 4, 1e-6},
-                                {"math.sqrt", std::sqrt, 0, 1e6, 1e-7},
-                                {"math.rsqrt", [](double v) { return 1 / std::sqrt(v); }, 1e-6, 1e6, 2e-7},
-                                {"math.absf", std::fabs, -5, 5, 0},
-                                {"math.floor", std::floor, -50, 50, 0},
-                                {"math.ceil", std::ceil, -50, 50, 0},
-                                {"math.roundeven", std::nearbyint, -50, 50, 0},
-                                {"math.trunc", std::trunc, -50, 50, 0}};
-  constexpr int64_t kCols = 4096;
-  std::vector<KernelSource> kernels;
-  for (const Function& function : functions)
-    kernels.push_back(unary(function.name, std::string("%y = ") + function.name + " %x : f32", kCols, kCols));
-  for (const CpuTarget& target : runnableTargets()) {
-    Image image(emit(kernels, target));
-    ASSERT_EQ(image.count, kernels.size());
-    for (auto [i, function] : llvm::enumerate(functions)) {
-      std::vector<float> x = randomFloats(kCols, 5 + i, 1), y(kCols);
-      std::vector<double> expected(kCols);
-      for (int64_t c = 0; c < kCols; ++c) {
-        x[c] = function.low + (function.high - function.low) * (x[c] + 1) / 2;
-        expected[c] = function.exact(x[c]);
-      }
-      image.run(i, {x.data(), y.data()}, 1, 0, 1);
-      EXPECT_LE(worst(y, expected, 1e-3), function.tolerance) << function.name << ", " << target.name;
-    }
-  }
-}
-
-TEST_F(CpuCodegen, RoundsToBf16ToNearestEvenAndKeepsNaN) {
-  std::vector<float> x = {1.00390625f,
-                          1.01171875f,
-                          -1.00390625f,
-                          3.4e38f,
-                          INFINITY,
-                          NAN,
-                          -NAN,
-                          1e-40f,
-                          0,
-                          -0.0f,
-                          std::bit_cast<float>(0x7f800001u),
-                          std::bit_cast<float>(0x7f7fffffu)};
-  while (x.size() < 64)
-    x.push_back(std::bit_cast<float>(uint32_t(x.size() * 2654435761u)));
-  int64_t cols = x.size();
-  HoleSource finish{bodies("(%v: f32, %x: f32) -> f32 { return %x : f32 }"),
-                    {{0, bodies.f32(), Access::RowCol, cols, 0}},
-                    {{1, bodies.bf16(), cols, 0}}};
-  // The same rounding in the middle of a body.
-  HoleSource inner{bodies(R"((%v: f32, %x: f32) -> f32 {
-      %b = arith.truncf %x : f32 to bf16  %y = arith.extf %b : bf16 to f32  return %y : f32 })"),
-                   {{0, bodies.f32(), Access::RowCol, cols, 0}},
-                   {{1, bodies.f32(), cols, 0}}};
-  for (const CpuTarget& target : runnableTargets()) {
-    Image image(emit({{"store", &kMap, {cols, 0}, {HoleSource{}, finish}},
-                      {"inner", &kMap, {cols, 0}, {HoleSource{}, inner}}},
-                     target));
-    std::vector<uint16_t> stored(cols);
-    std::vector<float> between(cols);
-    image.run(0, {x.data(), stored.data()}, 1, 0, 1);
-    image.run(1, {x.data(), between.data()}, 1, 0, 1);
-    for (int64_t i = 0; i < cols; ++i) {
-      if (std::isnan(x[i])) {
-        EXPECT_TRUE(std::isnan(fromBf16(stored[i])) && std::isnan(between[i])) << i;
-        continue;
-      }
-      EXPECT_EQ(stored[i], toBf16(x[i])) << target.name << " " << x[i];
-      EXPECT_EQ(std::bit_cast<uint32_t>(between[i]), uint32_t{toBf16(x[i])} << 16)
-          << target.name << " " << x[i];
-    }
-  }
-}
-
-TEST_F(CpuCodegen, LargeFillsAndCopiesNeedNoLibrary) {
-  KernelSource kernel{"memory", &kMemory, {0, 0}, {}};
-  for (const CpuTarget& target : runnableTargets()) {
-    Image image(emit({kernel}, target));
-    std::vector<float> out(8192, 5), scratch(4096, 7);
-    image.run(0, {out.data()}, 2000, 10, 20, scratch.data());
-    for (int i = 0; i < 8192; ++i) {
-      int from = i >= 1 && i <= 2000 ? i - 1 : i;
-      float expected = i < 4096 ? (from >= 10 && from < 20 ? from : 0) : (i < 6096 ? 0 : 5);
-      ASSERT_EQ(out[i], expected) << i;
-    }
-  }
-}
-
 TEST_F(CpuCodegen, SameBytesForAnyNumberOfJobs) {
   std::vector<KernelSource> kernels;
   for (int i = 0; i < 6; ++i)
@@ -319,45 +197,12 @@ TEST_F(CpuCodegen, SameBytesForAnyNumberOfJobs) {
   EXPECT_NE(first, emit(kernels, target, 1));
 }
 
-TEST_F(CpuCodegen, ConstantsHoistedOutOfTheBodyAreFound) {
-  bodies.context.allowUnregisteredDialects();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(
-      R"(func.func @f() { %c = arith.constant 2.5 : f32
-    "test.hole"() ({ ^bb0(%v: f32): %y = arith.addf %v, %c : f32  "func.return"(%y) : (f32) -> () }) : () -> () return })",
-      mlir::ParserConfig(&bodies.context, /*verifyAfterParse=*/false));
-  ASSERT_TRUE(module);
-  mlir::Region* body = nullptr;
-  module->walk([&](mlir::Operation* op) {
-    if (op->getName().getStringRef() == "test.hole")
-      body = &op->getRegion(0);
-  });
-  HoleSource finish{body, {}, {{0, bodies.f32(), 16, 0}}};
-  Image image(emit({{"hoisted", &kMap, {16, 0}, {HoleSource{}, finish}}}, parse("cpu:x86-64-v3")));
-  std::vector<float> y(16);
-  image.run(0, {y.data()}, 1, 0, 1);
-  EXPECT_EQ(y[7], 2.5f);
-}
-
 TEST_F(CpuCodegen, ErrorsNameTheKernelAndTheProblem) {
-  auto one = [&](HoleSource hole) { return emitError({{"k", &kMap, {16, 0}, {HoleSource{}, hole}}}); };
-  HoleResult result{0, bodies.f32(), 16, 0};
-  EXPECT_NE(one({bodies("(%v: f32, %x: f32) -> f32 { return %v : f32 }"), {}, {result}})
-                .find("kernel k, hole 'finish': the body takes 2 values, expected 1"),
-            std::string::npos);
-  EXPECT_NE(one({bodies("(%v: f32) -> (f32, f32) { return %v, %v : f32, f32 }"), {}, {result}})
-                .find("yields 2 values, expected 1"),
-            std::string::npos);
-  EXPECT_NE(one({bodies("(%v: f32) -> f32 { %y = math.cos %v : f32 return %y : f32 }"), {}, {result}})
-                .find("operation 'math.cos' cannot be compiled for a CPU"),
-            std::string::npos);
-  EXPECT_NE(one({bodies("(%v: f32) -> f32 { return %v : f32 }"), {}, {{0, mlir::Type(), 16, 0}}})
-                .find("must hold f32 or bf16"),
-            std::string::npos);
   EXPECT_NE(emitError({{"k", &kMap, {16}, {HoleSource{}, HoleSource{}}}}).find("1 parameters, expected 2"),
             std::string::npos);
   EXPECT_NE(emitError({{"k", &kMap, {16, 0}, {}}}).find("0 holes, expected 2"), std::string::npos);
   EXPECT_NE(emitError({{"k", nullptr, {}, {}}}).find("no skeleton"), std::string::npos);
-  const Skeleton absent{"absent", "test", {}, {}, 0, 0, nullptr};
+  const kernels::Skeleton absent{"absent", "test", {}, {}, 0, 0, nullptr};
   EXPECT_NE(emitError({{"k", &absent, {}, {}}}).find("have no function r1_absent"), std::string::npos);
 }
 

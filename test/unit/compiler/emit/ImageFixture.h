@@ -2,17 +2,21 @@
 #pragma once
 #include "compiler/emit/CpuCodegen.h"
 #include "compiler/target/CpuTarget.h"
+#include "kernels/common/numeric.h"
 #include "kernels/registry/cpu_abi.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <random>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -119,6 +123,79 @@ public:
 private:
   void* handle = nullptr;
   const kernels::CpuKernel* table = nullptr;
+};
+
+// The skeletons of skeletons.cpp.
+inline const kernels::Skeleton kMap{
+    "test_map", "test", {{"cols", false}, {"rows_dim", false}}, {{"map", 0, true}, {"finish", 1, false}}, 0,
+    0,          nullptr};
+inline const kernels::Skeleton kDot{"test_dot",
+                                    "test",
+                                    {{"n", false}, {"k", false}, {"accumulators", false}, {"scale", true}},
+                                    {{"epilogue", kernels::kLeadingAccumulators, false}},
+                                    2,
+                                    0,
+                                    nullptr};
+inline const kernels::Skeleton kMemory{
+    "test_memory", "test", {{"cols", false}, {"rows_dim", false}}, {}, 1, 0, nullptr};
+
+inline std::vector<float> randomFloats(size_t count, unsigned seed, float limit = 3) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> uniform(-limit, limit);
+  std::vector<float> values(count);
+  std::generate(values.begin(), values.end(), [&] { return uniform(generator); });
+  return values;
+}
+
+// The largest |got - expected| / (|expected| + floor); NaN if any value is unexpectedly NaN.
+inline double worst(const std::vector<float>& got, const std::vector<double>& expected, double floor = 1e-6) {
+  double result = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    double error = std::abs(got[i] - expected[i]) / (std::abs(expected[i]) + floor);
+    if (!(error <= result))
+      result = error;
+  }
+  return result;
+}
+
+// An image of the tests' own skeletons; a call that is left in it fails the test.
+inline std::string emit(llvm::ArrayRef<KernelSource> sources, const CpuTarget& target, unsigned jobs = 1) {
+  std::string bitcode = testBitcode(target.isaLevel);
+  CpuEmitOptions options;
+  options.jobs = jobs;
+  options.bitcode = bitcode;
+  std::vector<CpuKernelReport> reports;
+  llvm::Expected<std::string> image = emitCpuImage(sources, target, options, &reports);
+  if (!image) {
+    ADD_FAILURE() << target.name << ": " << llvm::toString(image.takeError());
+    return {};
+  }
+  for (const CpuKernelReport& report : reports)
+    for (const std::string& call : report.remainingCalls)
+      ADD_FAILURE() << target.name << ": call left in " << report.name << ": " << call;
+  return *image;
+}
+
+inline std::string emitError(llvm::ArrayRef<KernelSource> sources) {
+  CpuTarget target = parse("cpu:x86-64-v3");
+  std::string bitcode = testBitcode(target.isaLevel);
+  CpuEmitOptions options;
+  options.bitcode = bitcode;
+  llvm::Expected<std::string> image = emitCpuImage(sources, target, options);
+  return image ? "" : llvm::toString(image.takeError());
+}
+
+// Holes of the tests' skeletons.
+class HoleTest : public testing::Test {
+protected:
+  // y = unary(x), both f32[rows][stride].
+  KernelSource unary(const std::string& name, const std::string& body, int64_t cols, int64_t stride) {
+    HoleSource finish{bodies("(%v: f32, %x: f32) -> f32 {" + body + " return %y : f32 }"),
+                      {{0, bodies.f32(), Access::RowCol, stride, 0}},
+                      {{1, bodies.f32(), stride, 0}}};
+    return {name, &kMap, {cols, 0}, {HoleSource{}, finish}};
+  }
+  Bodies bodies;
 };
 
 } // namespace r1::test

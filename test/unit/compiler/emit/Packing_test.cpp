@@ -1,4 +1,4 @@
-// Packing: every element lands where kernels/registry/layout.h says, whatever the sources and the number of
+// Packing and PackWindow: every element lands where kernels/registry/layout.h says, whatever the sources and the number of
 // threads.
 #include "test/unit/compiler/emit/MemoryTensors.h"
 #include <gtest/gtest.h>

@@ -7,7 +7,8 @@ namespace r1 {
 namespace {
 
 Result<std::unique_ptr<int>> make(bool good) {
-  if (!good) return fail(Code::kNotFound, "no %s in %d places", "thing", 3);
+  if (!good)
+    return fail(Code::kNotFound, "no %s in %d places", "thing", 3);
   return std::make_unique<int>(7);
 }
 
@@ -38,8 +39,9 @@ TEST(Status, ResultFromOkIsADefect) {
 }
 
 TEST(Status, EveryCodeHasAName) {
-  for (int i = 0; i <= int(Code::kInternal); ++i) EXPECT_NE(code_name(Code(i)), "unknown") << i;
+  for (int i = 0; i <= int(Code::kInternal); ++i)
+    EXPECT_NE(code_name(Code(i)), "unknown") << i;
 }
 
-}  // namespace
-}  // namespace r1
+} // namespace
+} // namespace r1

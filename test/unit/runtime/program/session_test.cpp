@@ -20,10 +20,11 @@ std::string fake() {
   return path;
 }
 
-std::unique_ptr<Program> open(int threads, uint32_t pages = 0) {
+std::unique_ptr<Program> open(int threads, uint32_t sequences = 0, int64_t tokens = 0) {
   ProgramOptions options;
   options.device.threads = threads;
-  options.device.cache_pages = pages;
+  options.device.cache_sequences = sequences;
+  options.device.cache_tokens = tokens;
   auto program = Program::open(fake(), options);
   EXPECT_TRUE(program.ok()) << program.status().message();
   return program.ok() ? *std::move(program) : nullptr;
@@ -31,13 +32,15 @@ std::unique_ptr<Program> open(int threads, uint32_t pages = 0) {
 
 std::vector<int32_t> random_ids(std::mt19937& rng, size_t count) {
   std::vector<int32_t> ids(count);
-  for (int32_t& id : ids) id = int32_t(rng() % kVocab);
+  for (int32_t& id : ids)
+    id = int32_t(rng() % kVocab);
   return ids;
 }
 
 // Compares a row with the model's function of `ids`.
 void expect_row(const float* row, std::span<const int32_t> ids, const char* what) {
-  for (int j = 0; j < kVocab; ++j) ASSERT_EQ(row[j], expected_logit(ids, j)) << what << ", after " << ids.size() << " tokens, column " << j;
+  for (int j = 0; j < kVocab; ++j)
+    ASSERT_EQ(row[j], expected_logit(ids, j)) << what << ", after " << ids.size() << " tokens, column " << j;
 }
 
 TEST(Session, EveryChunkSizeGivesEveryRow) {
@@ -49,12 +52,16 @@ TEST(Session, EveryChunkSizeGivesEveryRow) {
       std::vector<int32_t> ids = random_ids(rng, 200);
       int s = *session.open_sequence();
       int64_t seen = 0;
-      Status status = session.prefill(s, ids, Want::kAll, [&](int64_t first, int64_t rows, const float* logits) {
-        EXPECT_EQ(first, seen);
-        for (int64_t r = 0; r < rows; ++r) expect_row(logits + r * kVocab, std::span(ids).first(size_t(first + r + 1)), "prefill");
-        seen += rows;
-        return Status();
-      }, chunk);
+      Status status = session.prefill(
+          s, ids, Want::kAll,
+          [&](int64_t first, int64_t rows, const float* logits) {
+            EXPECT_EQ(first, seen);
+            for (int64_t r = 0; r < rows; ++r)
+              expect_row(logits + r * kVocab, std::span(ids).first(size_t(first + r + 1)), "prefill");
+            seen += rows;
+            return Status();
+          },
+          chunk);
       EXPECT_TRUE(status.ok()) << status.message();
       EXPECT_EQ(seen, 200);
       session.close_sequence(s);
@@ -74,13 +81,16 @@ TEST(Session, MixedSequencesKeepTheirOwnPast) {
       sequence[i] = *session.open_sequence();
       past[i] = random_ids(rng, 1 + rng() % 130);
       int calls = 0;
-      ASSERT_TRUE(session.prefill(sequence[i], past[i], Want::kLast, [&](int64_t first, int64_t rows, const float* logits) {
-        EXPECT_EQ(first, int64_t(past[i].size()) - 1);
-        EXPECT_EQ(rows, 1);
-        expect_row(logits, past[i], "last");
-        ++calls;
-        return Status();
-      }).ok());
+      ASSERT_TRUE(session
+                      .prefill(sequence[i], past[i], Want::kLast,
+                               [&](int64_t first, int64_t rows, const float* logits) {
+                                 EXPECT_EQ(first, int64_t(past[i].size()) - 1);
+                                 EXPECT_EQ(rows, 1);
+                                 expect_row(logits, past[i], "last");
+                                 ++calls;
+                                 return Status();
+                               })
+                      .ok());
       EXPECT_EQ(calls, 1);
     } else if (rng() % 8 == 0) {
       session.close_sequence(sequence[i]);
@@ -92,14 +102,16 @@ TEST(Session, MixedSequencesKeepTheirOwnPast) {
     std::vector<Session::Next> nexts;
     std::vector<size_t> who;
     for (size_t k = 0; k < kMaxBatch; ++k) {
-      if (sequence[k] < 0 || past[k].size() >= kMaxContext || rng() % 3 == 0) continue;
+      if (sequence[k] < 0 || past[k].size() >= kMaxContext || rng() % 3 == 0)
+        continue;
       past[k].push_back(int32_t(rng() % kVocab));
       nexts.push_back({sequence[k], past[k].back()});
       who.push_back(k);
     }
     size_t seen = 0;
     Status status = session.decode(nexts, [&](int64_t first, int64_t rows, const float* logits) {
-      for (int64_t r = 0; r < rows; ++r) expect_row(logits + r * kVocab, past[who[size_t(first + r)]], "decode");
+      for (int64_t r = 0; r < rows; ++r)
+        expect_row(logits + r * kVocab, past[who[size_t(first + r)]], "decode");
       seen += size_t(rows);
       return Status();
     });
@@ -120,12 +132,16 @@ TEST(Session, ContextFullChangesNothing) {
   EXPECT_EQ(session.length(s), kMaxContext - 1);
   Session::Next next{s, 5};
   ids.push_back(5);
-  EXPECT_TRUE(session.decode({&next, 1}, [&](int64_t, int64_t, const float* row) { return expect_row(row, ids, "last place"), Status(); }).ok());
+  EXPECT_TRUE(
+      session
+          .decode({&next, 1}, [&](int64_t, int64_t,
+                                  const float* row) { return expect_row(row, ids, "last place"), Status(); })
+          .ok());
   EXPECT_EQ(session.decode({&next, 1}, none).code(), Code::kContextFull);
 }
 
 TEST(Session, PagesRunOutAndComeBack) {
-  auto program = open(1, 3);  // three pages for all sequences
+  auto program = open(1, 3, 60); // three pages for all sequences
   Session session(*program);
   std::mt19937 rng(5);
   auto none = [](int64_t, int64_t, const float*) { return Status(); };
@@ -150,7 +166,8 @@ TEST(Session, BadCallsAreRefused) {
   Session::Next twice[] = {{s, 0}, {s, 0}};
   EXPECT_EQ(session.decode(twice, none).code(), Code::kInvalidArgument);
   EXPECT_EQ(session.truncate(s, 1).code(), Code::kInvalidArgument);
-  for (int i = 1; i < kMaxBatch; ++i) EXPECT_TRUE(session.open_sequence().ok());
+  for (int i = 1; i < kMaxBatch; ++i)
+    EXPECT_TRUE(session.open_sequence().ok());
   EXPECT_EQ(session.open_sequence().status().code(), Code::kContextFull);
   session.cancel();
   EXPECT_EQ(session.prefill(s, {&good, 1}, Want::kLast, none).code(), Code::kCancelled);
@@ -163,9 +180,10 @@ TEST(Session, AStepGrowsByTheSinksRefusal) {
   Session session(*program);
   int s = *session.open_sequence();
   int32_t ids[] = {1, 2, 3};
-  Status stop = session.prefill(s, ids, Want::kLast, [](int64_t, int64_t, const float*) { return fail(Code::kIo, "disk full"); });
+  Status stop = session.prefill(s, ids, Want::kLast,
+                                [](int64_t, int64_t, const float*) { return fail(Code::kIo, "disk full"); });
   EXPECT_EQ(stop.code(), Code::kIo);
 }
 
-}  // namespace
-}  // namespace r1
+} // namespace
+} // namespace r1

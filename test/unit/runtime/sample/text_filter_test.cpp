@@ -30,13 +30,16 @@ TEST(TextFilter, AnyCutGivesTheSame) {
     std::vector<std::string> strings;
     for (int i = 0; i < 1 + int(rng() % 3); ++i) {
       std::string s;
-      for (int k = 0; k < 1 + int(rng() % 4); ++k) s += char('a' + rng() % 2);
+      for (int k = 0; k < 1 + int(rng() % 4); ++k)
+        s += char('a' + rng() % 2);
       strings.push_back(s);
     }
     std::string text;
-    for (int k = 0; k < int(rng() % 20); ++k) text += char('a' + rng() % 3);
-    size_t first = text.size();  // where the earliest match begins
-    for (const std::string& s : strings) first = std::min(first, text.find(s));
+    for (int k = 0; k < int(rng() % 20); ++k)
+      text += char('a' + rng() % 3);
+    size_t first = text.size(); // where the earliest match begins
+    for (const std::string& s : strings)
+      first = std::min(first, text.find(s));
     TextFilter f(strings);
     std::string released;
     bool matched = false;
@@ -57,5 +60,5 @@ TEST(TextFilter, AnyCutGivesTheSame) {
   }
 }
 
-}  // namespace
-}  // namespace r1
+} // namespace
+} // namespace r1

@@ -27,7 +27,8 @@ float expected_logit(std::span<const int32_t> ids, int column) {
 int32_t expected_next(std::span<const int32_t> ids) {
   int32_t best = 0;
   for (int j = 1; j < kVocab; ++j)
-    if (expected_logit(ids, j) > expected_logit(ids, best)) best = j;
+    if (expected_logit(ids, j) > expected_logit(ids, best))
+      best = j;
   return best;
 }
 
@@ -47,7 +48,8 @@ std::vector<uint8_t> read_file(const std::string& path) {
     return bytes;
   }
   uint8_t buffer[65536];
-  for (size_t got; (got = fread(buffer, 1, sizeof buffer, f)) > 0;) bytes.insert(bytes.end(), buffer, buffer + got);
+  for (size_t got; (got = fread(buffer, 1, sizeof buffer, f)) > 0;)
+    bytes.insert(bytes.end(), buffer, buffer + got);
   fclose(f);
   return bytes;
 }
@@ -63,8 +65,8 @@ static Argument arena(uint64_t offset) { return {Space::Arena, 0, offset}; }
 static Argument io(IoSlot slot) { return {Space::Io, uint16_t(slot), 0}; }
 static Argument cache(uint16_t layer) { return {Space::Cache, layer, 0}; }
 
-static std::unique_ptr<LaunchT> launch(uint32_t kernel, std::vector<Argument> arguments, std::vector<GridFactor> grid,
-                                       bool after, const char* location) {
+static std::unique_ptr<LaunchT> launch(uint32_t kernel, std::vector<Argument> arguments,
+                                       std::vector<GridFactor> grid, bool after, const char* location) {
   auto l = std::make_unique<LaunchT>();
   l->kernel = kernel;
   l->arguments = std::move(arguments);
@@ -81,17 +83,21 @@ static std::unique_ptr<EntryT> entry(EntryKind kind, uint32_t tokens) {
   e->kind = kind;
   e->max_tokens = e->max_logit_rows = tokens;
   e->arena_bytes = 1024 + 4 * kPrefill;
-  std::vector<Argument> append = {io(IoSlot::TokenIds), io(IoSlot::Positions), io(IoSlot::Slots), io(IoSlot::PageTable)};
+  std::vector<Argument> append = {io(IoSlot::TokenIds), io(IoSlot::Positions), io(IoSlot::Slots),
+                                  io(IoSlot::PageTable)};
   for (uint16_t layer : {0, 1}) {
     std::vector<Argument> arguments = append;
     arguments.push_back(cache(layer));
     e->launches.push_back(launch(layer, arguments, {{Dim::Tokens, 1}}, layer == 0, "layers.append"));
   }
   for (uint16_t layer : {0, 1})
-    e->launches.push_back(launch(2, {io(IoSlot::Positions), io(IoSlot::Slots), io(IoSlot::PageTable), cache(layer), arena(layer * 1024u)},
-                                 {{Dim::Tokens, 1}}, layer == 0, "layers.scan"));
-  e->launches.push_back(launch(3, {arena(0), arena(1024), io(IoSlot::LogitRows), {Space::Segment, 0, 64}, io(IoSlot::Logits)},
-                               {{Dim::LogitRows, 1}, {Dim::Const, kVocab / 64}}, true, "lm_head"));
+    e->launches.push_back(launch(
+        2,
+        {io(IoSlot::Positions), io(IoSlot::Slots), io(IoSlot::PageTable), cache(layer), arena(layer * 1024u)},
+        {{Dim::Tokens, 1}}, layer == 0, "layers.scan"));
+  e->launches.push_back(
+      launch(3, {arena(0), arena(1024), io(IoSlot::LogitRows), {Space::Segment, 0, 64}, io(IoSlot::Logits)},
+             {{Dim::LogitRows, 1}, {Dim::Const, kVocab / 64}}, true, "lm_head"));
   return e;
 }
 
@@ -160,13 +166,15 @@ void write_fake_model(const std::string& path, const FakeOptions& options) {
       segment->section = std::make_unique<SectionT>();
       segment->section->bytes = weights.size();
       HashBytes digest = hash(weights);
-      segment->section->hash = std::make_unique<Hash>(flatbuffers::span<const uint8_t, 32>(digest.data(), digest.size()));
+      segment->section->hash =
+          std::make_unique<Hash>(flatbuffers::span<const uint8_t, 32>(digest.data(), digest.size()));
     }
   }
   a.segments.push_back(std::move(segment));
-  if (options.change) options.change(a);
+  if (options.change)
+    options.change(a);
   Status finished = writer->finish(a);
   ASSERT_TRUE(finished.ok()) << finished.message();
 }
 
-}  // namespace r1::testing
+} // namespace r1::testing

@@ -18,9 +18,9 @@ float expected_logit(std::span<const int32_t> ids, int column);
 int32_t expected_next(std::span<const int32_t> ids);
 
 struct FakeOptions {
-  bool weights = true;                                    // false: as --weights=none
-  std::string side_file = {};                             // weights in a file of this name beside the artifact
-  std::function<void(artifact::ArtifactT&)> change = {};  // before the index is written
+  bool weights = true;                                   // false: as --weights=none
+  std::string side_file = {};                            // weights in a file of this name beside the artifact
+  std::function<void(artifact::ArtifactT&)> change = {}; // before the index is written
 };
 
 // Writes the artifact; fails the running test where it cannot.
@@ -31,4 +31,4 @@ std::string temporary(const std::string& name);
 std::vector<uint8_t> read_file(const std::string& path);
 void write_file(const std::string& path, std::span<const uint8_t> bytes);
 
-}  // namespace r1::testing
+} // namespace r1::testing

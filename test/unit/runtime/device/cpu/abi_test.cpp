@@ -14,9 +14,10 @@ static_assert(cpu::kDimCount == kernels::kDimCount);
 static_assert(std::string_view(cpu::kQuerySymbol) == kernels::kCpuQuerySymbol);
 static_assert(std::is_same_v<cpu::Kernel, kernels::CpuKernel>);
 static_assert(std::is_same_v<cpu::Query, kernels::CpuQuery>);
-static_assert(int(artifact::Dim::Tokens) == kernels::kTokens && int(artifact::Dim::LogitRows) == kernels::kLogitRows &&
+static_assert(int(artifact::Dim::Tokens) == kernels::kTokens &&
+              int(artifact::Dim::LogitRows) == kernels::kLogitRows &&
               int(artifact::Dim::Context) == kernels::kContext);
 
 TEST(Abi, Agrees) { SUCCEED() << "proven when this was compiled"; }
 
-}  // namespace r1
+} // namespace r1

@@ -9,7 +9,7 @@ namespace r1::cpu {
 namespace {
 
 struct Record {
-  std::vector<std::vector<uint8_t>> seen;  // [wave][tile]; bytes written by distinct threads
+  std::vector<std::vector<uint8_t>> seen; // [wave][tile]; bytes written by distinct threads
   std::vector<uint32_t> tiles;
   std::atomic<int> failures{0};
   bool stall = false;
@@ -18,9 +18,12 @@ struct Record {
     Record& r = *static_cast<Record*>(p);
     // All earlier waves are complete: what they wrote is visible here without further synchronisation.
     if (wave > 0)
-      for (uint8_t s : r.seen[wave - 1]) r.failures += s != 1;
-    for (int64_t i = begin; i < end; ++i) ++r.seen[wave][size_t(i)];
-    if (r.stall && thread == 1) std::this_thread::sleep_for(std::chrono::microseconds(300));
+      for (uint8_t s : r.seen[wave - 1])
+        r.failures += s != 1;
+    for (int64_t i = begin; i < end; ++i)
+      ++r.seen[wave][size_t(i)];
+    if (r.stall && thread == 1)
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
   }
 };
 
@@ -38,9 +41,12 @@ void exercise(int threads, int rounds, bool stall, unsigned seed) {
     pool.run(r.tiles, &Record::body, &r, ends.data());
     EXPECT_EQ(r.failures, 0);
     for (auto& wave : r.seen)
-      for (uint8_t s : wave) ASSERT_EQ(s, 1);
-    for (size_t w = 1; w < ends.size(); ++w) EXPECT_GE(ends[w], ends[w - 1]);
-    if (rng() % 50 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // long enough to fall asleep
+      for (uint8_t s : wave)
+        ASSERT_EQ(s, 1);
+    for (size_t w = 1; w < ends.size(); ++w)
+      EXPECT_GE(ends[w], ends[w - 1]);
+    if (rng() % 50 == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1)); // long enough to fall asleep
   }
 }
 
@@ -57,8 +63,9 @@ TEST(Pool, NothingToDoReturns) {
 }
 
 TEST(Pool, ComesAndGoes) {
-  for (int i = 0; i < 100; ++i) Pool pool(1 + i % 5);
+  for (int i = 0; i < 100; ++i)
+    Pool pool(1 + i % 5);
 }
 
-}  // namespace
-}  // namespace r1::cpu
+} // namespace
+} // namespace r1::cpu

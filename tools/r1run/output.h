@@ -1,0 +1,33 @@
+// What r1run says to people: lines on standard error, a progress line, colours where there is a terminal.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/status.h"
+
+namespace r1run {
+
+// A line on standard error.
+void note(std::string_view line);
+r1::Status print(std::string_view text); // to standard output, at once
+
+bool output_is_terminal();
+bool notes_are_terminal();
+
+// "12.3 GiB"
+std::string size(double bytes);
+
+// Draws "label 42 %" over itself on a terminal, nothing elsewhere.
+class Progress {
+public:
+  explicit Progress(std::string label) : label_(std::move(label)) {}
+  ~Progress();
+  void show(uint64_t done, uint64_t total);
+
+private:
+  std::string label_;
+  int shown_ = -1;
+};
+
+} // namespace r1run
