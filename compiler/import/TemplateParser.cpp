@@ -12,7 +12,7 @@ namespace {
 
 class Parser : TemplateBuilder {
 public:
-  using TemplateBuilder::TemplateBuilder;
+  Parser(std::string_view name, std::vector<Token> tokens) : TemplateBuilder(name, std::move(tokens)) {}
 
   llvm::Expected<std::unique_ptr<artifact::TemplateT>> parse() {
     tree_->root = body({});

@@ -229,9 +229,9 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
     table_.added_raw.push_back(std::make_unique<artifact::AddedTokenT>(token));
   for (auto& [content, token] : normalized)
     table_.added_normalized.push_back(std::make_unique<artifact::AddedTokenT>(token));
-  if (needsWords)
-    for (const CodePointSet::Range& range : rustWordSet().ranges())
-      table_.word_ranges.insert(table_.word_ranges.end(), {range.first, range.last});
+  const CodePointSet words = needsWords ? rustWordSet() : CodePointSet();
+  for (const CodePointSet::Range& range : words.ranges())
+    table_.word_ranges.insert(table_.word_ranges.end(), {range.first, range.last});
   return llvm::Error::success();
 }
 
