@@ -19,8 +19,21 @@
 #define R1_JOIN(a, b) R1_JOIN_(a, b)
 #define R1_ISA R1_JOIN(isa, R1_ISA_SUFFIX)
 
+// Under a sanitizer inlining is left to the compiler: one instrumented function per skeleton takes minutes to compile.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define R1_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define R1_SANITIZED 1
+#endif
+#endif
+#ifdef R1_SANITIZED
+#define R1_INLINE [[maybe_unused]] static inline
+#define R1_MEMBER inline
+#else
 #define R1_INLINE static inline __attribute__((always_inline))
 #define R1_MEMBER inline __attribute__((always_inline)) // the same for a non-static member
+#endif
 
 // R1_SKELETON(gemm_bf16, GemmParams) { ... } defines r1_gemm_bf16<suffix>.
 #define R1_SKELETON(name, Params)                                                                            \
