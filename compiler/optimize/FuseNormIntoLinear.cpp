@@ -32,8 +32,11 @@ struct FuseNormIntoLinear : impl::FuseNormIntoLinearBase<FuseNormIntoLinear> {
     }
     Operation* reader = *chain.back()->user_begin();
     auto linear = dyn_cast<ir::LinearOp>(reader);
-    if (!linear || linear.getX() != chain.back()->getResult(0))
+    if (!linear || linear.getX() != chain.back()->getResult(0)) {
+      if (holds<ir::LinearOp>(reader))
+        missed(norm, kName, "the reader is one kernel for several linear layers");
       return;
+    }
     if (entryKind(getOperation()) != "decode") {
       missed(norm, kName, "every block of columns would normalise all rows again");
       return;

@@ -21,8 +21,10 @@ struct FuseRouterTopk : impl::FuseRouterTopkBase<FuseRouterTopk> {
     getOperation().walk([&](ir::RouterGateOp op) { gates.push_back(op); });
     for (ir::RouterGateOp gate : gates) {
       auto logits = gate.getLogits().getDefiningOp<ir::RouterLogitsOp>();
-      if (!logits || !logits->hasOneUse())
+      if (!logits || !logits->hasOneUse()) {
+        missed(gate, kName, "the logits are not computed for this choice alone");
         continue;
+      }
       auto weight = cast<RankedTensorType>(logits.getWeight().getType());
       int64_t bytes = weight.getNumElements() * weight.getElementTypeBitWidth() / 8;
       if (entryKind(getOperation()) == "decode" && bytes > kMaxWeightBytes) {
