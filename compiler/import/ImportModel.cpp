@@ -22,7 +22,8 @@ struct Weight {
 /// Builds the function of one entry. Member names follow the checkpoint's.
 class GraphBuilder {
 public:
-  GraphBuilder(ModuleOp module, const ModelConfig& config, const Checkpoint& checkpoint, const StepLimits& limits)
+  GraphBuilder(ModuleOp module, const ModelConfig& config, const Checkpoint& checkpoint,
+               const StepLimits& limits)
       : config(config), checkpoint(checkpoint), limits(limits), builder(module.getContext()), module(module),
         f32(builder.getF32Type()) {}
 
@@ -43,10 +44,14 @@ private:
 
   Type elementType(DType type) {
     switch (type) {
-    case DType::BF16: return builder.getBF16Type();
-    case DType::F16: return builder.getF16Type();
-    case DType::F8E4M3: return Float8E4M3FNType::get(builder.getContext());
-    default: return f32;
+    case DType::BF16:
+      return builder.getBF16Type();
+    case DType::F16:
+      return builder.getF16Type();
+    case DType::F8E4M3:
+      return Float8E4M3FNType::get(builder.getContext());
+    default:
+      return f32;
     }
   }
 
@@ -65,7 +70,8 @@ private:
       const TensorInfo* info = checkpoint.find(prefix + "0" + last);
       SmallVector<int64_t> shape = {config.routedExperts};
       llvm::append_range(shape, info->shape);
-      return ir::ExpertWeightOp::create(builder, locate(prefix), RankedTensorType::get(shape, elementType(info->dtype)), prefix, last);
+      return ir::ExpertWeightOp::create(builder, locate(prefix),
+                                        RankedTensorType::get(shape, elementType(info->dtype)), prefix, last);
     };
     bool f8 = checkpoint.find(prefix + "0" + suffix)->dtype == DType::F8E4M3;
     return {stack(suffix), f8 ? stack(suffix + "_scale_inv") : Value()};
@@ -77,7 +83,8 @@ private:
     return ir::LinearOp::create(builder, locate(module), activation(out), x, w.weight, w.scale);
   }
   Value norm(Value x, const std::string& module, double epsilon) {
-    return ir::RmsNormOp::create(builder, locate(module), x.getType(), x, weight(module + ".weight"), llvm::APFloat(epsilon));
+    return ir::RmsNormOp::create(builder, locate(module), x.getType(), x, weight(module + ".weight"),
+                                 llvm::APFloat(epsilon));
   }
   Value add(Value a, Value b, StringRef where) { return ir::AddOp::create(builder, locate(where), a, b); }
   Value slice(Value x, int64_t offset, int64_t cols) {
@@ -106,9 +113,11 @@ void GraphBuilder::begin(StringRef name) {
   builder.setInsertionPointToEnd(module.getBody());
   auto ints = RankedTensorType::get({kDynamic}, builder.getI32Type());
   auto pages = RankedTensorType::get({kDynamic, kDynamic}, builder.getI32Type());
-  auto cacheType = ir::CacheType::get(builder.getContext(), config.numLayers + (name.starts_with("mtp") ? 1 : 0), config.kvLoraRank,
-                                      config.qkRopeHeadDim);
-  auto type = builder.getFunctionType({ints, ints, ints, ints, pages, cacheType}, {activation(config.vocabSize), cacheType});
+  auto cacheType =
+      ir::CacheType::get(builder.getContext(), config.numLayers + (name.starts_with("mtp") ? 1 : 0),
+                         config.kvLoraRank, config.qkRopeHeadDim);
+  auto type = builder.getFunctionType({ints, ints, ints, ints, pages, cacheType},
+                                      {activation(config.vocabSize), cacheType});
   function = func::FuncOp::create(builder, locate(name), name, type);
   Block* body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
@@ -117,8 +126,8 @@ void GraphBuilder::begin(StringRef name) {
   logitRows = body->getArgument(2);
   cache = body->getArgument(5);
   std::vector<float> frequencies = checkpoint::inverseFrequencies(config);
-  ropeTable = ir::RopeTableOp::create(builder, at("rope"), activation(config.qkRopeHeadDim), positions, frequencies,
-                                      llvm::APFloat(checkpoint::cosSinFactor(config)));
+  ropeTable = ir::RopeTableOp::create(builder, at("rope"), activation(config.qkRopeHeadDim), positions,
+                                      frequencies, llvm::APFloat(checkpoint::cosSinFactor(config)));
 }
 
 void GraphBuilder::finish(Value logits) {
@@ -128,20 +137,24 @@ void GraphBuilder::finish(Value logits) {
 Value GraphBuilder::attention(Value x, const std::string& prefix, int64_t cacheLayer) {
   Location loc = locate(prefix);
   Value q = config.qLoraRank
-                ? linear(norm(linear(x, prefix + "q_a_proj"), prefix + "q_a_layernorm", config.latentEpsilon), prefix + "q_b_proj")
+                ? linear(norm(linear(x, prefix + "q_a_proj"), prefix + "q_a_layernorm", config.latentEpsilon),
+                         prefix + "q_b_proj")
                 : linear(x, prefix + "q_proj");
   Value kv = linear(x, prefix + "kv_a_proj_with_mqa");
   Value latent = norm(slice(kv, 0, config.kvLoraRank), prefix + "kv_a_layernorm", config.latentEpsilon);
   Value key = slice(kv, config.kvLoraRank, config.qkRopeHeadDim);
   auto rope = [&](Value value, int64_t heads, int64_t offset) {
-    return ir::RopeOp::create(builder, loc, value.getType(), value, ropeTable, heads, offset, config.ropeInterleave).getResult();
+    return ir::RopeOp::create(builder, loc, value.getType(), value, ropeTable, heads, offset,
+                              config.ropeInterleave)
+        .getResult();
   };
-  cache = ir::CacheAppendOp::create(builder, loc, cache.getType(), cache, latent, rope(key, 1, 0), positions, cacheLayer);
+  cache = ir::CacheAppendOp::create(builder, loc, cache.getType(), cache, latent, rope(key, 1, 0), positions,
+                                    cacheLayer);
   Weight kvB = matrix(prefix + "kv_b_proj");
   Value attended = ir::AttentionOp::create(builder, loc, activation(config.heads * config.vHeadDim),
-                                           rope(q, config.heads, config.qkNopeHeadDim), kvB.weight, kvB.scale, cache, positions,
-                                           cacheLayer, config.heads, config.qkNopeHeadDim, config.vHeadDim,
-                                           llvm::APFloat(checkpoint::softmaxScale(config)));
+                                           rope(q, config.heads, config.qkNopeHeadDim), kvB.weight, kvB.scale,
+                                           cache, positions, cacheLayer, config.heads, config.qkNopeHeadDim,
+                                           config.vHeadDim, llvm::APFloat(checkpoint::softmaxScale(config)));
   return linear(attended, prefix + "o_proj");
 }
 
@@ -152,19 +165,22 @@ Value GraphBuilder::feedForward(Value x, const std::string& prefix) {
 
 Value GraphBuilder::experts(Value x, const std::string& prefix) {
   Location gateLoc = locate(prefix + "gate"), loc = locate(prefix + "experts");
-  Value logits = ir::RouterLogitsOp::create(builder, gateLoc, activation(config.routedExperts), x, weight(prefix + "gate.weight"));
+  Value logits = ir::RouterLogitsOp::create(builder, gateLoc, activation(config.routedExperts), x,
+                                            weight(prefix + "gate.weight"));
   Value bias = config.routerBias ? weight(prefix + "gate.e_score_correction_bias") : Value();
   if (bias && !cast<RankedTensorType>(bias.getType()).getElementType().isF32())
-    bias.setType(cast<RankedTensorType>(bias.getType()).clone(f32));  // packed as float whatever its type on disk
+    bias.setType(
+        cast<RankedTensorType>(bias.getType()).clone(f32)); // packed as float whatever its type on disk
   auto groupScore = config.choice == checkpoint::Choice::Greedy     ? ir::GroupScore::None
                     : config.choice == checkpoint::Choice::GroupMax ? ir::GroupScore::Max
                                                                     : ir::GroupScore::Top2Sum;
   auto scoring = config.scoring == checkpoint::Scoring::Softmax ? ir::Scoring::Softmax : ir::Scoring::Sigmoid;
   auto idsType = RankedTensorType::get({kDynamic, config.topK}, builder.getI32Type());
   bool grouped = groupScore != ir::GroupScore::None;
-  auto gate = ir::RouterGateOp::create(builder, gateLoc, idsType, activation(config.topK), logits, bias, scoring, groupScore,
-                                       grouped ? config.groups : 1, grouped ? config.topKGroups : 1, config.normTopKProb,
-                                       llvm::APFloat(config.routedScalingFactor));
+  auto gate =
+      ir::RouterGateOp::create(builder, gateLoc, idsType, activation(config.topK), logits, bias, scoring,
+                               groupScore, grouped ? config.groups : 1, grouped ? config.topKGroups : 1,
+                               config.normTopKProb, llvm::APFloat(config.routedScalingFactor));
   auto pairs = [&](int64_t cols) { return RankedTensorType::get({kDynamic, config.topK, cols}, f32); };
   auto expert = [&](Value input, const std::string& name, int64_t cols) -> Value {
     Weight w = expertMatrix(prefix + "experts.", "." + name + ".weight");
@@ -172,17 +188,20 @@ Value GraphBuilder::experts(Value x, const std::string& prefix) {
   };
   Value inner = ir::SiluMulOp::create(builder, loc, expert(x, "gate_proj", config.moeIntermediateSize),
                                       expert(x, "up_proj", config.moeIntermediateSize));
-  Value routed = ir::CombineOp::create(builder, loc, activation(config.hiddenSize), expert(inner, "down_proj", config.hiddenSize),
-                                       gate.getWeights());
-  return config.sharedExperts ? add(routed, feedForward(x, prefix + "shared_experts."), prefix + "experts") : routed;
+  Value routed = ir::CombineOp::create(builder, loc, activation(config.hiddenSize),
+                                       expert(inner, "down_proj", config.hiddenSize), gate.getWeights());
+  return config.sharedExperts ? add(routed, feedForward(x, prefix + "shared_experts."), prefix + "experts")
+                              : routed;
 }
 
 Value GraphBuilder::layer(Value x, int64_t index, int64_t cacheLayer) {
   std::string prefix = "model.layers." + std::to_string(index) + ".";
-  Value attended = attention(norm(x, prefix + "input_layernorm", config.epsilon), prefix + "self_attn.", cacheLayer);
+  Value attended =
+      attention(norm(x, prefix + "input_layernorm", config.epsilon), prefix + "self_attn.", cacheLayer);
   x = add(x, attended, prefix + "self_attn");
   Value normed = norm(x, prefix + "post_attention_layernorm", config.epsilon);
-  Value fed = config.isMoeLayer(index) ? experts(normed, prefix + "mlp.") : feedForward(normed, prefix + "mlp.");
+  Value fed =
+      config.isMoeLayer(index) ? experts(normed, prefix + "mlp.") : feedForward(normed, prefix + "mlp.");
   return add(x, fed, prefix + "mlp");
 }
 
@@ -202,26 +221,31 @@ void GraphBuilder::entry(StringRef name, int64_t maxTokens, int64_t maxLogitRows
   finish(linear(normed, head));
 }
 
-// h' = eh_proj(concat(enorm(embedding of the next token), hnorm(hidden))), one decoder layer, shared head (DeepSeek-V3, arXiv 2412.19437,
-// 2.2; embedding half first as in vLLM's deepseek_mtp). The function's last argument is
-// the main model's hidden state of every token.
+// h' = eh_proj(concat(enorm(embedding of the next token), hnorm(hidden))), one decoder layer, shared head
+// (DeepSeek-V3, arXiv 2412.19437, 2.2; embedding half first as in vLLM's deepseek_mtp). The function's last
+// argument is the main model's hidden state of every token.
 void GraphBuilder::mtp(int64_t index) {
   begin("mtp_" + std::to_string(index));
   function->setAttr("r1.entry", builder.getStringAttr("mtp"));
   std::string prefix = "model.layers." + std::to_string(index) + ".";
-  (void)function.insertArgument(function.getNumArguments(), activation(config.hiddenSize), {}, function.getLoc());
+  (void)function.insertArgument(function.getNumArguments(), activation(config.hiddenSize), {},
+                                function.getLoc());
   Value hidden = function.getArguments().back();
   bool own = checkpoint.find(prefix + "embed_tokens.weight");
-  Value embedded = ir::EmbedOp::create(builder, locate(prefix), activation(config.hiddenSize), ids,
-                                       weight(own ? prefix + "embed_tokens.weight" : "model.embed_tokens.weight"));
-  Value joined = ir::ConcatColumnsOp::create(builder, locate(prefix + "eh_proj"), activation(2 * config.hiddenSize),
-                                             ValueRange{norm(embedded, prefix + "enorm", config.epsilon),
-                                                        norm(hidden, prefix + "hnorm", config.epsilon)});
+  Value embedded =
+      ir::EmbedOp::create(builder, locate(prefix), activation(config.hiddenSize), ids,
+                          weight(own ? prefix + "embed_tokens.weight" : "model.embed_tokens.weight"));
+  Value joined =
+      ir::ConcatColumnsOp::create(builder, locate(prefix + "eh_proj"), activation(2 * config.hiddenSize),
+                                  ValueRange{norm(embedded, prefix + "enorm", config.epsilon),
+                                             norm(hidden, prefix + "hnorm", config.epsilon)});
   Value x = layer(linear(joined, prefix + "eh_proj"), index, config.numLayers);
   Value rows = ir::GatherRowsOp::create(builder, locate(prefix), x.getType(), x, logitRows);
   Value normed = norm(rows, prefix + "shared_head.norm", config.epsilon);
   bool ownHead = checkpoint.find(prefix + "shared_head.head.weight");
-  finish(linear(normed, ownHead ? prefix + "shared_head.head" : config.tieWordEmbeddings ? "model.embed_tokens" : "lm_head"));
+  finish(linear(normed, ownHead                    ? prefix + "shared_head.head"
+                        : config.tieWordEmbeddings ? "model.embed_tokens"
+                                                   : "lm_head"));
 }
 
 /// Experts of a layer are stacked, so they must agree in type.
@@ -231,21 +255,24 @@ llvm::Error checkExperts(const ModelConfig& config, const Checkpoint& checkpoint
       if (!config.isMoeLayer(layer))
         continue;
       auto expert = [&](int64_t e) {
-        return checkpoint.find("model.layers." + std::to_string(layer) + ".mlp.experts." + std::to_string(e) + "." + name + ".weight");
+        return checkpoint.find("model.layers." + std::to_string(layer) + ".mlp.experts." + std::to_string(e) +
+                               "." + name + ".weight");
       };
       for (int64_t e = 1; e < config.routedExperts; ++e)
         if (expert(e)->dtype != expert(0)->dtype)
-          return llvm::createStringError("tensor '" + expert(e)->name + "' has type " + checkpoint::nameOf(expert(e)->dtype).str() +
-                                         ", expert 0 of that layer " + checkpoint::nameOf(expert(0)->dtype).str() +
-                                         "; experts of a layer must have one type: convert the checkpoint");
+          return llvm::createStringError(
+              "tensor '" + expert(e)->name + "' has type " + checkpoint::nameOf(expert(e)->dtype).str() +
+              ", expert 0 of that layer " + checkpoint::nameOf(expert(0)->dtype).str() +
+              "; experts of a layer must have one type: convert the checkpoint");
     }
   return llvm::Error::success();
 }
 
-}  // namespace
+} // namespace
 
-llvm::Expected<OwningOpRef<ModuleOp>> importModel(MLIRContext& context, const ModelConfig& config, const Checkpoint& checkpoint,
-                                                  const StepLimits& limits, bool withMtp) {
+llvm::Expected<OwningOpRef<ModuleOp>> importModel(MLIRContext& context, const ModelConfig& config,
+                                                  const Checkpoint& checkpoint, const StepLimits& limits,
+                                                  bool withMtp) {
   context.loadDialect<ir::R1Dialect, func::FuncDialect>();
   int64_t layers = config.numLayers + (withMtp ? config.mtpLayers : 0);
   if (llvm::Error error = checkExperts(config, checkpoint, layers))
@@ -261,4 +288,4 @@ llvm::Expected<OwningOpRef<ModuleOp>> importModel(MLIRContext& context, const Mo
   return std::move(module);
 }
 
-}  // namespace r1::import
+} // namespace r1::import
