@@ -15,9 +15,9 @@ def MergeQkvA : FusionPass<"r1-merge-qkv-a"> {
 def AbsorbKvB : FusionPass<"r1-absorb-kv-b"> {
   let summary = "Decode attends over latents: kv_b_proj moves into the query and the output";
   let description = [{
-    q_nope . (W_UK c) = (q_nope W_UK) . c, and sum_s p_s (W_UV c_s) = W_UV (sum_s p_s c_s). The latents are read once
-    for all heads, keys and values are never expanded. Prefill keeps the plain form, which needs fewer operations when
-    many queries share the keys.
+    q_nope . (W_UK c) = (q_nope W_UK) . c, and sum_s p_s (W_UV c_s) = W_UV (sum_s p_s c_s). The latents are read
+    once for all heads, keys and values are never expanded. Prefill keeps the plain form, which needs fewer
+    operations when many queries share the keys.
   }];
 }
 def Bf16Activations : FusionPass<"r1-bf16-activations"> {
