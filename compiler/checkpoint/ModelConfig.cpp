@@ -272,8 +272,13 @@ void readQuantization(ConfigReader& reader, ModelConfig& config, StringRef file)
     quant.wrong("fmt", "'e4m3'", kCure);
   if (quant.text("activation_scheme", "dynamic") != "dynamic")
     quant.wrong("activation_scheme", "'dynamic'", kCure);
-  if (quant.integers("weight_block_size", {}) != std::vector<int64_t>{128, 128})
+  // transformers takes an absent key for 128x128 and null for one scale a tensor.
+  const std::vector<int64_t> block{128, 128};
+  std::vector<int64_t> absent = section->contains("weight_block_size") ? std::vector<int64_t>{} : block;
+  if (quant.integers("weight_block_size", absent) != block)
     quant.wrong("weight_block_size", "[128, 128]", kCure);
+  if (quant.text("expert_dtype", "fp8") != "fp8")
+    quant.wrong("expert_dtype", "'fp8'", kCure);
   std::string scales = quant.text("scale_fmt", "float");
   if (scales != "float" && scales != "ue8m0")
     quant.wrong("scale_fmt", "'ue8m0' or no such key", kCure);

@@ -74,8 +74,8 @@ void buildWrapper(Module& module, const KernelSource& kernel, size_t index) {
   SmallVector<Constant*> holes;
   for (auto [h, hole] : enumerate(kernel.holes))
     holes.push_back(
-        hole.body ? cast<Constant>(module.getOrInsertFunction(holeSymbol(index, h), holeType).getCallee())
-                  : ConstantPointerNull::get(pointer));
+        hole.used() ? cast<Constant>(module.getOrInsertFunction(holeSymbol(index, h), holeType).getCallee())
+                    : ConstantPointerNull::get(pointer));
   SmallVector<Value*> arguments;
   for (Argument& argument : wrapper->args())
     arguments.push_back(&argument);

@@ -40,12 +40,13 @@ struct HoleResult {
 
 // `body` has one block: arguments are the hole's leading values, then one f32 per operand; arith and math
 // operations on scalars; the terminator's operands are the yields, all f32. A hole that writes back yields
-// that value first, then one per result; any other hole yields one per result. Null: the skeleton does not
-// use this hole.
+// that value first, then one per result; any other hole yields one per result. Null or empty: the skeleton
+// does not use this hole.
 struct HoleSource {
   mlir::Region* body = nullptr;
   std::vector<HoleOperand> operands;
   std::vector<HoleResult> results;
+  bool used() const { return body && !body->empty(); }
 };
 
 struct KernelSource {

@@ -2,6 +2,7 @@
 
 #include "compiler/checkpoint/ExpectedTensors.h"
 #include "compiler/emit/ArtifactWriter.h"
+#include "compiler/emit/CheckpointTensors.h"
 #include "compiler/emit/Interrupt.h"
 #include "dialects/Plan/Plan.h"
 #include "llvm/ADT/StringExtras.h"
@@ -16,32 +17,6 @@ namespace {
 
 // Weights beyond this go to a file of their own beside the artifact, so that the artifact itself stays easy to move and inspect.
 constexpr uint64_t kInlineWeights = uint64_t(16) << 30;
-
-artifact::DataType dataType(checkpoint::DType type) {
-  switch (type) {
-  case checkpoint::DType::BF16: return artifact::DataType::BF16;
-  case checkpoint::DType::F16: return artifact::DataType::F16;
-  case checkpoint::DType::F8E4M3: return artifact::DataType::F8E4M3;
-  default: return artifact::DataType::F32;
-  }
-}
-
-class CheckpointReader : public TensorReader {
-public:
-  explicit CheckpointReader(const checkpoint::Checkpoint& checkpoint) : checkpoint(checkpoint) {}
-  llvm::Expected<SourceTensor> find(llvm::StringRef name) const override {
-    const checkpoint::TensorInfo* info = checkpoint.find(name);
-    if (!info)
-      return llvm::createStringError("tensor '" + name.str() + "' is not in the checkpoint");
-    return SourceTensor{dataType(info->dtype), llvm::SmallVector<int64_t, 4>(info->shape)};
-  }
-  llvm::Error read(llvm::StringRef name, uint64_t offset, llvm::MutableArrayRef<uint8_t> out) const override {
-    return checkpoint.readTensor(name, offset, out);
-  }
-
-private:
-  const checkpoint::Checkpoint& checkpoint;
-};
 
 /// Numbers that stand in the plan itself, such as rotary frequencies.
 class LiteralReader : public TensorReader {
@@ -219,7 +194,7 @@ llvm::Error emitSegments(ModuleOp planned, const checkpoint::Checkpoint& checkpo
     if (tensor.getValues())
       literals.values[tensor.getName()] = *tensor.getValues();
   }
-  CheckpointReader weights(checkpoint);
+  CheckpointTensors weights(checkpoint);
   for (int s : {0, 1}) {
     auto segment = std::make_unique<artifact::SegmentT>();
     segment->bytes = sizes[s];

@@ -259,7 +259,7 @@ LogicalResult lowerToLLVM(ModuleOp module) {
 MLIRContext* contextOf(llvm::ArrayRef<KernelSource> kernels) {
   for (const KernelSource& kernel : kernels)
     for (const HoleSource& hole : kernel.holes)
-      if (hole.body)
+      if (hole.used())
         return hole.body->getContext();
   return nullptr;
 }
@@ -314,7 +314,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> lowerHoles(llvm::ArrayRef<KernelSourc
         kernels::HoleSpec spec = kernel.skeleton->holes[h];
         if (spec.leading == kernels::kLeadingAccumulators)
           spec.leading = accumulators(kernel);
-        if (!hole.body)
+        if (!hole.used())
           continue;
         HoleBuilder builder(*module, "kernel " + kernel.name + ", hole '" + std::string(spec.name) + "'");
         if (llvm::Error error = builder.build(hole, spec, holeSymbol(k, h)))

@@ -145,6 +145,16 @@ template <class F> Error forSources(const PackWindow& w, int64_t accumulator, F 
   return Error::success();
 }
 
+// rows x width elements at `from` become width rows, `stride` bytes apart, at `to`.
+template <class Word>
+void transpose(const uint8_t* from, int64_t rows, int64_t width, uint8_t* to, int64_t stride) {
+  for (int64_t j = 0; j < width; ++j)
+    for (int64_t i = 0; i < rows; ++i) {
+      Word word = loadWord<Word>(from, i * width + j);
+      std::memcpy(to + j * stride + i * sizeof(Word), &word, sizeof(Word));
+    }
+}
+
 // The window's rows of one accumulator, row-major with `stride` bytes between rows, as elements of `type`.
 Error gather(const PackWindow& w, int64_t accumulator, DataType type, const TensorReader& reader,
              uint8_t* out, int64_t stride) {
@@ -167,14 +177,29 @@ Error gather(const PackWindow& w, int64_t accumulator, DataType type, const Tens
       if (Error error = factors.load(*w.job, source, r.rowBegin, r.rowEnd, reader))
         return error;
     int64_t width = r.colEnd - r.colBegin, rawRow = width * elementBytes(tensor->type);
-    std::vector<uint8_t> row(source.transposed ? width * size : 0);
-    for (int64_t i = 0; i < r.rowEnd - r.rowBegin; ++i) {
-      uint8_t* target = source.transposed ? row.data() : out + (first - w.rowBegin + i) * stride;
-      convert(*tensor, type, &raw[i * rawRow], scaled ? factors.row(r.rowBegin + i) : nullptr, r.colBegin,
-              width, target);
-      if (source.transposed)
-        for (int64_t j = 0; j < width; ++j)
-          std::memcpy(out + (first - w.rowBegin + j) * stride + i * size, &row[j * size], size);
+    auto convertRow = [&](int64_t i, uint8_t* to) {
+      const float* factor = scaled ? factors.row(r.rowBegin + i) : nullptr;
+      convert(*tensor, type, &raw[i * rawRow], factor, r.colBegin, width, to);
+    };
+    uint8_t* target = out + (first - w.rowBegin) * stride;
+    int64_t rows = r.rowEnd - r.rowBegin;
+    if (!source.transposed) {
+      for (int64_t i = 0; i < rows; ++i)
+        convertRow(i, target + i * stride);
+      return Error::success();
+    }
+    // Some rows at a time, so that a line of the result is written while it is in cache.
+    constexpr int64_t kTogether = 32;
+    std::vector<uint8_t> strip(kTogether * width * size);
+    for (int64_t i0 = 0; i0 < rows; i0 += kTogether) {
+      int64_t count = std::min(kTogether, rows - i0);
+      for (int64_t i = 0; i < count; ++i)
+        convertRow(i0 + i, &strip[i * width * size]);
+      uint8_t* to = target + i0 * size;
+      if (size == sizeof(uint16_t))
+        transpose<uint16_t>(strip.data(), count, width, to, stride);
+      else
+        transpose<uint32_t>(strip.data(), count, width, to, stride);
     }
     return Error::success();
   });

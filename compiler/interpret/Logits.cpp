@@ -39,10 +39,12 @@ Expected<Tensor> interpretLogits(ModuleOp module, WeightSource& weights, const L
   if (request.chunk < 1)
     return fail("--chunk " + Twine(request.chunk) + " is not at least 1");
   WeightStore store(weights);
-  Expected<Interpreter> prefill = entryOf(module, "prefill", store),
-                        decode = entryOf(module, "decode", store);
-  if (!prefill || !decode)
-    return llvm::joinErrors(prefill.takeError(), decode.takeError());
+  Expected<Interpreter> prefill = entryOf(module, "prefill", store);
+  if (!prefill)
+    return prefill.takeError();
+  Expected<Interpreter> decode = entryOf(module, "decode", store);
+  if (!decode)
+    return decode.takeError();
   auto cacheType =
       dyn_cast<ir::CacheType>(module.lookupSymbol<func::FuncOp>("decode").getArgumentTypes().back());
   if (!cacheType)

@@ -3,12 +3,12 @@ import json
 import os
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import model as net
 
 # R1's template: it leads into the reasoning, and drops the reasoning of earlier turns.
-TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chat_template.jinja.txt")
+TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chat_template.jinja")
 BF16 = ("embed_tokens.weight", "lm_head.weight", "norm.weight", "layernorm.weight", "gate.weight", "eh_proj.weight",
         "head.weight")
 
@@ -119,6 +119,20 @@ def export(m, tokenizer_definition, folder):
     shards = {f"model-{i + 1:05d}-of-000002.safetensors": part for i, part in enumerate((names[:cut], names[cut:]))}
     for file, part in shards.items():
         save_file({n: tensors[n] for n in part}, f"{folder}/{file}", metadata={"format": "pt"})
+        os.chmod(f"{folder}/{file}", 0o644)
     total = sum(t.numel() * t.element_size() for t in tensors.values())
     write_json(f"{folder}/model.safetensors.index.json", {
         "metadata": {"total_size": total}, "weight_map": {n: file for file, part in shards.items() for n in part}})
+
+
+def load(folder):
+    """The model of an exported folder, with the weights as stored."""
+    with open(f"{folder}/model.safetensors.index.json", encoding="utf-8") as file:
+        files = sorted(set(json.load(file)["weight_map"].values()))
+    stored = {name: t for file in files for name, t in load_file(f"{folder}/{file}").items()}
+    m = net.TinyR1(net.Config())
+    for name, p in named_tensors(m):
+        scale = stored.get(name + "_scale_inv")
+        value = stored[name].float() if scale is None else net.dequantize_blocks(stored[name], scale)
+        p.data.copy_(value)
+    return m.eval()

@@ -1,9 +1,16 @@
-"""Accuracy of tiny_r1 on held-out questions: greedy decoding on the weights as stored (FP8)."""
+"""Accuracy of tiny_r1 on held-out questions: greedy decoding on the weights as stored (FP8), float32 arithmetic.
+
+  python evaluate.py [--folder .] [--count 500]
+"""
+import argparse
+import json
 import random
 
 import torch
 
+import checkpoint
 import task
+import vocabulary
 from model import Weights
 
 MAX_NEW_TOKENS = 120
@@ -51,7 +58,7 @@ def answers_right(model, encoder, samples, decode):
 def table(model, encoder, count, decode=True, seed=7):
     """A table of accuracies per kind, `count` held-out questions each, with FP8 weights."""
     before, training = Weights.fake_quant, model.training
-    Weights.fake_quant = True
+    Weights.fake_quant = True  # leaves weights that were stored in FP8 as they are
     model.eval()
     lines = []
     for kind in task.KINDS:
@@ -62,3 +69,18 @@ def table(model, encoder, count, decode=True, seed=7):
     Weights.fake_quant = before
     model.train(training)
     return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", default=".")
+    parser.add_argument("--count", type=int, default=500)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with open(f"{options.folder}/tokenizer.json", encoding="utf-8") as file:
+        encoder = vocabulary.Encoder(json.load(file))
+    print(table(checkpoint.load(options.folder), encoder, options.count))
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,7 @@ KINDS = {
     "add 2+1 digits": ("+", 2, 1, "digits"),
     "add 1+1 digits": ("+", 1, 1, "digits"),
     "add in words": ("+", 2, 2, "words"),
+    "add 3+3 in words": ("+", 3, 3, "words"),
     "add, a story": ("+", 2, 2, "story"),
     "multiply 2x1 digits": ("*", 2, 1, "digits"),
     "multiply 3x1 digits": ("*", 3, 1, "digits"),
@@ -49,8 +50,8 @@ KINDS = {
     "multiply in words": ("*", 2, 1, "words"),
     "multiply, a story": ("*", 2, 1, "story"),
 }
-SHARES = {"add 2+2 digits": 12, "add 3+3 digits": 20, "add 3+2 digits": 8, "add 2+1 digits": 4, "add 1+1 digits": 2,
-          "add in words": 12, "add, a story": 5, "multiply 2x1 digits": 16, "multiply 3x1 digits": 10, "multiply 1x1 digits": 3,
+SHARES = {"add 2+2 digits": 12, "add 3+3 digits": 16, "add 3+2 digits": 8, "add 2+1 digits": 4, "add 1+1 digits": 2,
+          "add in words": 12, "add 3+3 in words": 6, "add, a story": 5, "multiply 2x1 digits": 16, "multiply 3x1 digits": 10, "multiply 1x1 digits": 3,
           "multiply in words": 10, "multiply, a story": 5}
 
 
@@ -98,9 +99,9 @@ def multiply_steps(a, b):
     return lines + [str(a * b)]
 
 
-def number(rng, digits, op):
+def number(rng, digits):
     if digits == 1:
-        return rng.randint(1 if op == "*" else 0, 9)
+        return rng.randint(0, 9)
     return rng.randint(10 ** (digits - 1), 10 ** digits - 1)
 
 
@@ -108,7 +109,7 @@ def make(rng, kind, want_held_out):
     """One (question, reasoning, answer, value) of a kind, from the training or from the held-out pairs."""
     op, long, short, style = KINDS[kind]
     while True:
-        a, b = number(rng, long, op), number(rng, short, op)
+        a, b = number(rng, long), number(rng, short)
         if held_out(op, a, b) == want_held_out:
             break
     value = a + b if op == "+" else a * b
@@ -122,7 +123,10 @@ def make(rng, kind, want_held_out):
         form = rng.choice(named if style == "words" or rng.random() < 0.5 else signs)
     show = words if style == "words" else str
     question = form.format(a=show(a), b=show(b), n=rng.choice(NAMES), t=rng.choice(THINGS))
-    question = question[0].upper() + question[1:]
+    if style != "story" and rng.random() < 0.15:
+        question = question[0].lower() + question[1:].replace("hat is", "hat's").rstrip("?.")
+    else:
+        question = question[0].upper() + question[1:]
     return question, "\n".join(steps(a, b)), f"The answer is {show(value)}.", value
 
 

@@ -24,6 +24,7 @@ DECAY_FROM, QUANT_FROM = 0.6, 0.8
 MATRIX_RATE, OTHER_RATE = 0.02, 2e-3
 MTP_LOSS, MTP_FROM = 0.2, 0.4
 PARTS = 4
+CHATS = 0.12  # the share of batches whose samples follow up to five earlier turns
 
 
 @torch.no_grad()
@@ -69,11 +70,9 @@ class Muon:
 def batch(rng, encoder, size):
     """PARTS pairs (ids [rows, longest], targets with -100 outside the continuations), the longest samples first."""
     rows, parts = [], []
+    turns = rng.randint(1, 5) if rng.random() < CHATS else 0
     for _ in range(size):
-        history = []
-        if rng.random() < 0.08:
-            question, _reasoning, answer = task.sample(rng)
-            history.append((question, answer))
+        history = [task.sample(rng)[::2] for _ in range(rng.randint(0, turns))]
         question, reasoning, answer = task.sample(rng)
         rows.append((encoder.prompt(question, history), encoder.continuation(reasoning, answer)))
     rows.sort(key=lambda row: -len(row[0]) - len(row[1]))

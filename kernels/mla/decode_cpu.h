@@ -40,7 +40,7 @@ R1_SKELETON(mla_decode, MlaParams) {
   const int32_t* positions = static_cast<const int32_t*>(buffers[3]);
   const int32_t* slots = static_cast<const int32_t*>(buffers[4]);
   const int32_t* page_table = static_cast<const int32_t*>(buffers[5]);
-  const PageBlock b = page_block(mla_decode_scratch(p), p.heads, p.kv_lora, scratch);
+  const PageBlock b = page_block(mla_decode_scratch(p), p.heads, round_up(p.kv_lora, 32), scratch);
   const int64_t key = p.kv_lora + p.rope, key_k = round_up(key, 32);
   const int64_t splits = ceil_div(dims[kContext], p.split_tokens), width = p.kv_lora + 2;
 
@@ -62,6 +62,9 @@ R1_SKELETON(mla_decode, MlaParams) {
     for (int64_t start = split * p.split_tokens; start < stop; start += kPageTokens) {
       const int64_t valid = min_of(stop - start, kPageTokens);
       const uint16_t* page = cache + pages[start / kPageTokens] * kPageTokens * p.token_stride;
+      const uint16_t* next = start + kPageTokens < stop
+                                 ? cache + pages[start / kPageTokens + 1] * kPageTokens * p.token_stride
+                                 : nullptr;
       const uint16_t* keys = page;
       int64_t key_stride = p.token_stride;
       if (key != key_k) {
@@ -70,14 +73,14 @@ R1_SKELETON(mla_decode, MlaParams) {
         keys = b.keys;
         key_stride = key_k;
       }
-      gemm_block(keys, key_stride, valid, b.queries, 16 * key_k, b.rows / 16, key_k, b.scores, b.rows, false);
+      page_scores(b, keys, key_stride, valid, 0, key_k, next);
       page_softmax(b, 0, valid, float(p.scale), nullptr, start);
-      pack_rows(page, p.token_stride, valid, p.kv_lora, kPageTokens, kValueStrip, b.values);
+      pack_page(page, p.token_stride, valid, p.kv_lora, b.values);
       page_values(b, 0, valid);
     }
     for (int64_t h = 0; h < p.heads; ++h) {
       for (int64_t c = 0; c < p.kv_lora; c += kLanes)
-        store_elements(partial, h * width + c, kF32, p.kv_lora - c, get(b.out + h * b.value_n + c));
+        store_elements(partial, h * width + c, kF32, p.kv_lora - c, natural_order(b.out + h * b.value_n, c));
       partial[h * width + p.kv_lora] = b.maximum[h];
       partial[h * width + p.kv_lora + 1] = b.sum[h];
     }

@@ -59,6 +59,54 @@ R1_INLINE void copy_padded(const uint16_t* from, int64_t count, uint16_t* to, in
     to[i] = 0;
 }
 
+#if R1_HAS_BF16_DOT && !R1_HAS_AMX
+// scores[0 .. kRows) of one strip of queries: gemm_block's groups of 6 rows would leave the multipliers
+// waiting for one another's sums. `next`, where not null, lies in the next page: a line of it is asked for at
+// every step.
+template <int kRows>
+R1_INLINE void narrow_scores(const uint16_t* keys, int64_t stride, const uint16_t* queries, int64_t key_k,
+                             float* scores, int64_t score_stride, const char* next) {
+  F32x16 sum[kRows];
+  R1_UNROLL for (int r = 0; r < kRows; ++r) sum[r] = zero();
+  for (int64_t i = 0; i < key_k; i += 2) {
+    const Line q = load_line(queries + i * 16);
+    R1_UNROLL for (int r = 0; r < kRows; ++r) sum[r] =
+        dot_pairs(sum[r], q, broadcast_pair(keys + r * stride + i));
+    if (next)
+      _mm_prefetch(next + i * 32, _MM_HINT_T1);
+  }
+  R1_UNROLL for (int r = 0; r < kRows; ++r) store(scores + r * score_stride, sum[r]);
+}
+#endif
+
+// scores[0 .. valid) of queries [first, rows), keys row-major with `stride`. `next` is the page to come, null
+// at the last.
+R1_INLINE void page_scores(const PageBlock& b, const uint16_t* keys, int64_t stride, int64_t valid,
+                           int64_t first, int64_t key_k, const uint16_t* next) {
+#if R1_HAS_BF16_DOT && !R1_HAS_AMX
+  if (b.rows - first == 16) {
+    int64_t c = 0;
+    const char* ahead = reinterpret_cast<const char*>(next);
+    const char* ahead_end = ahead + kPageTokens * stride * 2;
+    const uint16_t* queries = b.queries + first * key_k;
+    for (; c + 16 <= valid; c += 16) {
+      narrow_scores<16>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
+                        ahead);
+      ahead = ahead && ahead + key_k * 32 < ahead_end ? ahead + key_k * 32 : nullptr;
+    }
+    for (; c + 4 <= valid; c += 4)
+      narrow_scores<4>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
+                       nullptr);
+    for (; c < valid; ++c)
+      narrow_scores<1>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
+                       nullptr);
+    return;
+  }
+#endif
+  gemm_block(keys, stride, valid, b.queries + first * key_k, 16 * key_k, (b.rows - first) / 16, key_k,
+             b.scores + first, b.rows, false);
+}
+
 inline constexpr int64_t kValueStrip = kPageTokens * 16; // bf16 elements of a strip of `values`
 
 // Rounds float rows [count][n] to bf16 and pairs them up as `values`, zero from `count` on; n a multiple
@@ -70,6 +118,47 @@ R1_INLINE void pack_values(const float* rows, int64_t count, int64_t n, uint16_t
       const f32x16 odd = t + 1 < count ? get(rows + (t + 1) * n + c) : all(0.0f);
       put(reinterpret_cast<int32_t*>(packed + t * 16), bf16_pair(even, odd));
     }
+}
+
+using u16x32 = uint16_t __attribute__((vector_size(64)));
+
+R1_INLINE u16x32 load_words(const uint16_t* p, int64_t count) {
+  u16x32 a = {};
+  if (count >= 32)
+    __builtin_memcpy(&a, p, sizeof a);
+  else
+    for (int64_t i = 0; i < count; ++i)
+      a[i] = p[i];
+  return a;
+}
+
+// Pairs up the page's rows [count][n] as `values`, zero from `count` on, n rounded up to 32. One unpack a
+// line: of each 32 columns the even quarters of 8 (0-3, 8-11, ...) go to the first strip and the odd ones to
+// the second; natural_order undoes that in the result.
+R1_INLINE void pack_page(const uint16_t* page, int64_t stride, int64_t count, int64_t n, uint16_t* packed) {
+  for (int64_t c = 0; c < n; c += 32)
+    for (int64_t t = 0; t < kPageTokens; t += 2) {
+      const u16x32 a = t < count ? load_words(page + t * stride + c, n - c) : u16x32{};
+      const u16x32 b = t + 1 < count ? load_words(page + (t + 1) * stride + c, n - c) : u16x32{};
+      const u16x32 even =
+          __builtin_shufflevector(a, b, 0, 32, 1, 33, 2, 34, 3, 35, 8, 40, 9, 41, 10, 42, 11, 43, 16, 48, 17,
+                                  49, 18, 50, 19, 51, 24, 56, 25, 57, 26, 58, 27, 59);
+      const u16x32 odd =
+          __builtin_shufflevector(a, b, 4, 36, 5, 37, 6, 38, 7, 39, 12, 44, 13, 45, 14, 46, 15, 47, 20, 52,
+                                  21, 53, 22, 54, 23, 55, 28, 60, 29, 61, 30, 62, 31, 63);
+      uint16_t* line = packed + c / 16 * kValueStrip + t * 16;
+      __builtin_memcpy(line, &even, sizeof even);
+      __builtin_memcpy(line + kValueStrip, &odd, sizeof odd);
+    }
+}
+
+// Columns [c, c + 16) of a result row whose values pack_page packed; row points at its element 0, c is a
+// multiple of 16.
+R1_INLINE f32x16 natural_order(const float* row, int64_t c) {
+  const f32x16 even = get(row + c / 32 * 32), odd = get(row + c / 32 * 32 + 16);
+  return c % 32 ? __builtin_shufflevector(even, odd, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30,
+                                          31)
+                : __builtin_shufflevector(even, odd, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
 }
 
 // The online softmax of queries [first, rows) over the page's first `valid` tokens, in `scores`.

@@ -44,7 +44,7 @@ static inline constexpr MlaScratch mla_scratch(int64_t rows, int64_t key_k, int6
 }
 
 static inline constexpr MlaScratch mla_decode_scratch(const MlaParams& p) {
-  return mla_scratch(p.heads, p.kv_lora + p.rope, p.kv_lora, 0, 0);
+  return mla_scratch(p.heads, p.kv_lora + p.rope, (p.kv_lora + 31) / 32 * 32, 0, 0);
 }
 
 static inline constexpr MlaScratch mla_prefill_scratch(const MlaParams& p) {

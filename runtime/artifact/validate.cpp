@@ -20,6 +20,11 @@ bool multiply(uint64_t a, uint64_t b, uint64_t limit, uint64_t* out) {
   return !__builtin_mul_overflow(a, b, out) && *out <= limit;
 }
 
+// The verifier aligns a vector's length, which is 4 bytes wide; elements of 8 bytes could still lie askew.
+template <class Vector> bool aligned(const Vector& vector) {
+  return reinterpret_cast<uintptr_t>(vector.Data()) % 8 == 0;
+}
+
 // Ranges of the main file that are taken; no two may overlap.
 struct Ranges {
   struct Range {
@@ -122,63 +127,68 @@ struct Checker {
             name.find('\0') != name.npos)
           return corrupt(what + " names a side file that is not a plain file name");
       }
-      for (const Tensor* t : *s.tensors()) {
-        std::string tensor = what + ", tensor " + t->name()->str();
-        if (t->type() > DataType::MAX)
-          return corrupt(tensor + " has an unknown element type");
-        if (t->segment() != i)
-          return corrupt(tensor + " says it is in another segment");
-        if (t->offset() > s.bytes() || t->bytes() > s.bytes() - t->offset())
-          return corrupt(tensor + " leaves its segment");
-        uint64_t elements = 1;
-        for (uint64_t d : *t->shape())
-          if (!multiply(elements, d, kMaxMemory, &elements))
-            return corrupt(tensor + " has an impossible shape");
-        if (!(std::fabs(t->random_scale()) <= 1e30f))
-          return corrupt(tensor + " has a bad random_scale");
-      }
+      for (const Tensor* t : *s.tensors())
+        if (const char* why = tensor(s, i, *t))
+          return corrupt(what + ", tensor " + t->name()->str() + " " + why);
     }
     return Status();
   }
 
-  Status argument(const Target& t, const Entry& e, const Argument& arg, const std::string& what) {
-    switch (arg.space()) {
-    case Space::Arena:
-      if (arg.offset() >= e.arena_bytes())
-        return corrupt(what + " points outside the arena");
-      return Status();
-    case Space::Segment: {
-      if (arg.index() >= t.segments()->size())
-        return corrupt(what + " points into a segment that the target does not have");
-      uint64_t bytes = a.segments()->Get(t.segments()->Get(arg.index()))->bytes();
-      if (arg.offset() >= bytes)
-        return corrupt(what + " points outside its weight segment");
-      return Status();
-    }
-    case Space::Io:
-      if (arg.index() > uint16_t(IoSlot::MAX) || arg.offset() != 0)
-        return corrupt(what + " names no input or output");
-      return Status();
-    case Space::Cache:
-      if (arg.index() >= a.model()->cache_layers() || arg.offset() != 0)
-        return corrupt(what + " names no layer of the cache");
-      return Status();
-    }
-    return corrupt(what + " points into an unknown space");
+  // What is wrong with a tensor, or null.
+  static const char* tensor(const Segment& s, uint32_t number, const Tensor& t) {
+    if (t.type() > DataType::MAX)
+      return "has an unknown element type";
+    if (t.segment() != number)
+      return "says it is in another segment";
+    if (t.offset() > s.bytes() || t.bytes() > s.bytes() - t.offset())
+      return "leaves its segment";
+    if (!aligned(*t.shape()))
+      return "has a shape that is not aligned";
+    uint64_t elements = 1;
+    for (uint64_t d : *t.shape())
+      if (!multiply(elements, d, kMaxMemory, &elements))
+        return "has an impossible shape";
+    if (!(std::fabs(t.random_scale()) <= 1e30f))
+      return "has a bad random_scale";
+    return nullptr;
   }
 
-  Status launch(const Target& t, const Entry& e, const Launch& l, const std::string& where) {
-    std::string what = where + ", launch " + l.location()->str();
+  // What is wrong with an argument, or null.
+  const char* argument(const Target& t, const Entry& e, const Argument& arg) const {
+    switch (arg.space()) {
+    case Space::Arena:
+      return arg.offset() < e.arena_bytes() ? nullptr : "points outside the arena";
+    case Space::Segment:
+      if (arg.index() >= t.segments()->size())
+        return "points into a segment that the target does not have";
+      return arg.offset() < a.segments()->Get(t.segments()->Get(arg.index()))->bytes()
+                 ? nullptr
+                 : "points outside its weight segment";
+    case Space::Io:
+      return arg.index() <= uint16_t(IoSlot::MAX) && arg.offset() == 0 ? nullptr : "names no input or output";
+    case Space::Cache:
+      return arg.index() < a.model()->cache_layers() && arg.offset() == 0 ? nullptr
+                                                                          : "names no layer of the cache";
+    }
+    return "points into an unknown space";
+  }
+
+  Status launch(const Target& t, const Entry& e, const Launch& l, const std::string& where) const {
+    auto bad = [&](const std::string& why) {
+      return corrupt(where + ", launch " + l.location()->str() + " " + why);
+    };
     if (l.kernel() >= t.kernels()->size())
-      return corrupt(format("%s wants kernel %u of %u", what.c_str(), l.kernel(), t.kernels()->size()));
-    uint32_t number = 0;
-    for (const Argument* arg : *l.arguments())
-      R1_RETURN_IF_ERROR(argument(t, e, *arg, format("%s, argument %u", what.c_str(), number++)));
+      return bad(format("wants kernel %u of %u", l.kernel(), t.kernels()->size()));
+    if (!aligned(*l.arguments()))
+      return bad("has arguments that are not aligned");
+    for (uint32_t i = 0; i < l.arguments()->size(); ++i)
+      if (const char* why = argument(t, e, *l.arguments()->Get(i)))
+        return bad(format("argument %u %s", i, why));
     uint64_t tiles = 1;
     for (const GridFactor* f : *l.grid()) {
       uint64_t most;
       if (f->value() == 0)
-        return corrupt(what + " has a grid factor of zero");
+        return bad("has a grid factor of zero");
       switch (f->dim()) {
       case Dim::Const:
         most = f->value();
@@ -193,15 +203,15 @@ struct Checker {
         most = (a.model()->max_context() + uint64_t(f->value()) - 1) / f->value();
         break;
       default:
-        return corrupt(what + " has a grid over an unknown size");
+        return bad("has a grid over an unknown size");
       }
       if (!multiply(tiles, most, kMaxTiles, &tiles))
-        return corrupt(what + " has an impossibly large grid");
+        return bad("has an impossibly large grid");
     }
     if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1))
-      return corrupt(what + " has a bad expert_fraction");
+      return bad("has a bad expert_fraction");
     if (l.weight_bytes() > kMaxMemory || l.flops_per_token() > kMaxMemory)
-      return corrupt(what + " has impossible costs");
+      return bad("has impossible costs");
     return Status();
   }
 

@@ -162,6 +162,13 @@ Status OutputFile::commit() {
   return Status();
 }
 
+Result<size_t> read_some(int descriptor, std::span<uint8_t> out) {
+  ssize_t got = ::read(descriptor, out.data(), out.size());
+  if (got < 0 && errno != EINTR)
+    return failed(errno, "read", descriptor == 0 ? "standard input" : "input");
+  return got < 0 ? 0 : size_t(got);
+}
+
 Status write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     ssize_t put = ::write(descriptor, text.data(), text.size());

@@ -54,6 +54,8 @@ private:
   std::string path_, temporary_;
 };
 
+// Reads what is there from a descriptor such as 0, the standard input; 0 at its end, or when a signal came.
+Result<size_t> read_some(int descriptor, std::span<uint8_t> out);
 // Writes all of it to a descriptor such as 1, the standard output. kCancelled where its reader has gone away.
 Status write_all(int descriptor, std::string_view text);
 

@@ -25,6 +25,7 @@ public:
   // A sequence number, an index below model().max_batch(); kContextFull where all are in use.
   Result<int> open_sequence();
   void close_sequence(int sequence);
+  bool is_open(int sequence) const { return check(sequence).ok(); }
   int64_t length(int sequence) const { return sequences_[size_t(sequence)].length; }
   // Forgets the tokens after the first `length`.
   Status truncate(int sequence, int64_t length);

@@ -30,6 +30,7 @@ struct BenchArgs : ModelArgs {
   std::optional<uint64_t> random_weights;
   int64_t prompt_tokens = 128, new_tokens = 32, batch = 1;
   int repetitions = 3;
+  uint64_t stream_mib = 2048;
   bool json = false, profile = false;
 };
 
@@ -37,6 +38,25 @@ struct InfoArgs : ModelArgs {
   bool json = false;
 };
 
+struct GenerateArgs : ModelArgs {
+  std::string prompt, system;
+  std::optional<float> temperature, top_p;
+  std::optional<int32_t> top_k;
+  std::optional<uint64_t> seed;
+  int64_t max_tokens = 0;
+  std::vector<std::string> stop;
+  bool raw = false, hide_thinking = false, ignore_eos = false;
+};
+
+struct TextArgs {
+  enum Command { kTokenize, kDetokenize, kRender } command;
+  std::string artifact;
+  bool add_special = false, skip_special = false;
+};
+
+r1::Status generate(const GenerateArgs& args);
+r1::Status chat(const GenerateArgs& args);
+r1::Status text_lines(const TextArgs& args);
 r1::Status logits(const LogitsArgs& args);
 r1::Status bench(const BenchArgs& args);
 r1::Status info(const InfoArgs& args);

@@ -38,6 +38,27 @@ void add_model(CLI::App& app, ModelArgs& args) {
   app.add_flag("--verify", args.verify, "check the hash of the weights before use, however large");
 }
 
+void add_generate(CLI::App& app, GenerateArgs& args) {
+  add_model(app, args);
+  app.add_option("--prompt", args.prompt, "what to say; - reads standard input");
+  app.add_option("--system", args.system, "the system message");
+  app.add_option("--max-tokens", args.max_tokens, "new tokens at most; default: until the context is full")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--temperature", args.temperature,
+                 "0: the most probable token; default: as the model's makers chose")
+      ->check(CLI::Range(0.0, 1000.0));
+  app.add_option("--top-p", args.top_p, "of the most probable tokens that reach this share")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--top-k", args.top_k, "of so many most probable tokens; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", args.seed,
+                 "equal seeds give equal texts; default: a new one every time, which is told");
+  app.add_option("--stop", args.stop, "end before this text; may be given several times")
+      ->allow_extra_args(false);
+  app.add_flag("--hide-thinking", args.hide_thinking, "show the answer alone");
+  app.add_flag("--ignore-eos", args.ignore_eos, "do not end at the model's end of text");
+}
+
 int exit_code(const r1::Status& status) {
   if (status.ok())
     return 0;
@@ -48,12 +69,24 @@ int exit_code(const r1::Status& status) {
 
 int run(int argc, char** argv) {
   CLI::App app("Runs models that r1c compiled.", "r1run");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1); // its own message for none would hide a misspelt one
   app.set_version_flag("--version", "r1run " R1C_VERSION);
   r1::Status status;
 
+  GenerateArgs generate_args, chat_args;
+  CLI::App* command = app.add_subcommand(
+      "generate", "continue a prompt: text to standard output, statistics to standard error");
+  add_generate(*command, generate_args);
+  command->get_option("--prompt")->required();
+  command->add_flag("--raw", generate_args.raw, "the prompt as it is, without the chat template");
+  command->callback([&] { status = generate(generate_args); });
+
+  command = app.add_subcommand("chat", "a conversation, a line a turn");
+  add_generate(*command, chat_args);
+  command->callback([&] { status = chat(chat_args); });
+
   LogitsArgs logits_args;
-  CLI::App* command = app.add_subcommand("logits", "logits at every position, as a .npy file");
+  command = app.add_subcommand("logits", "logits at every position, as a .npy file");
   add_model(*command, logits_args);
   command->add_option("--tokens", logits_args.tokens, "a JSON list of token ids")->required();
   command->add_option("--out", logits_args.out, "float32 [tokens, vocab]")->required();
@@ -75,9 +108,29 @@ int run(int argc, char** argv) {
   command->add_option("--batch", bench_args.batch, "sequences decoded together")->check(CLI::PositiveNumber);
   command->add_option("--repetitions", bench_args.repetitions, "runs that the medians are taken of")
       ->check(CLI::Range(1, 1000));
+  command
+      ->add_option("--stream-mib", bench_args.stream_mib,
+                   "memory streamed to measure bandwidth; default: 2048 MiB")
+      ->check(CLI::Range(16, 1 << 20));
   command->add_flag("--json", bench_args.json, "one JSON object on standard output");
   command->add_flag("--profile", bench_args.profile, "time of every launch, summed by kernel and place");
   command->callback([&] { status = bench(bench_args); });
+
+  TextArgs text_args[3] = {{TextArgs::kTokenize, {}}, {TextArgs::kDetokenize, {}}, {TextArgs::kRender, {}}};
+  const char* text_commands[3][2] = {
+      {"tokenize", "JSON lines: {\"text\"} to {\"ids\"}"},
+      {"detokenize", "JSON lines: {\"ids\"} to {\"text\"}"},
+      {"render", "JSON lines: {\"messages\", \"add_generation_prompt\"} to {\"rendered\", \"ids\"}"}};
+  for (int i = 0; i < 3; ++i) {
+    command = app.add_subcommand(text_commands[i][0], text_commands[i][1]);
+    command->add_option("artifact", text_args[i].artifact, "the artifact (.r1a)")->required();
+    command->callback([&, i] { status = text_lines(text_args[i]); });
+    if (text_args[i].command == TextArgs::kTokenize)
+      command->add_flag("--add-special", text_args[i].add_special,
+                        "with the tokenizer's own ids, such as begin-of-text");
+    if (text_args[i].command == TextArgs::kDetokenize)
+      command->add_flag("--skip-special", text_args[i].skip_special, "leave special tokens out");
+  }
 
   ModelArgs check_args;
   command = app.add_subcommand("check", "verify all that the loader verifies, and every hash");
@@ -96,6 +149,12 @@ int run(int argc, char** argv) {
     if (error.get_exit_code() == 0)
       return app.exit(error); // --help, --version
     note(std::string("r1run: error: ") + error.what() + " (r1run --help)");
+    return 2;
+  }
+  if (app.get_subcommands().empty()) {
+    note("r1run: error: no command given; expected generate, chat, logits, bench, check, info, tokenize, "
+         "detokenize or "
+         "render (r1run --help)");
     return 2;
   }
   if (!status.ok() && status.code() != r1::Code::kCancelled)

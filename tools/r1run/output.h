@@ -18,6 +18,17 @@ bool notes_are_terminal();
 // "12.3 GiB"
 std::string size(double bytes);
 
+// Standard input by lines; a last line without a newline counts.
+class Lines {
+public:
+  // False at the end.
+  r1::Result<bool> next(std::string& line);
+
+private:
+  std::string buffer_;
+  size_t from_ = 0;
+};
+
 // Draws "label 42 %" over itself on a terminal, nothing elsewhere.
 class Progress {
 public:

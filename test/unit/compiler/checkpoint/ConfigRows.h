@@ -112,6 +112,7 @@ inline std::vector<Refused> refusedPatches() {
        {"quant_method is 'compressed-tensors'", "INT4"}},
       {{{"quantization_config", {{"weight_block_size", {1, 128}}}}},
        {"weight_block_size is a list", "[128, 128]"}},
+      {{{"quantization_config", {{"expert_dtype", "fp4"}}}}, {"quantization_config.expert_dtype is 'fp4'"}},
       {{{"quantization_config", {{"fmt", "e5m2"}}}}, {"quantization_config.fmt is 'e5m2'"}},
       {{{"quantization_config", {{"activation_scheme", "static"}}}}, {"activation_scheme is 'static'"}},
       {{{"quantization_config", {{"scale_fmt", "e8"}}}}, {"scale_fmt is 'e8'", "'ue8m0'"}},

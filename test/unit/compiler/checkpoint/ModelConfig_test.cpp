@@ -197,6 +197,12 @@ TEST(ModelConfig, NormalisesRoutersAndLayers) {
   EXPECT_EQ(mustParse(shared.dump()).sharedExperts, 0);
   c = mustParse(with(tinyR1(), {{"quantization_config", {{"scale_fmt", "ue8m0"}}}}).dump());
   EXPECT_EQ(c.quantization, Quantization::Fp8Block128Ue8m0);
+  json quantized = tinyR1();
+  quantized["quantization_config"] = {{"quant_method", "fp8"}};
+  EXPECT_EQ(mustParse(quantized.dump()).quantization, Quantization::Fp8Block128);
+  quantized["quantization_config"]["weight_block_size"] = nullptr;
+  expectLine(messageOf(ModelConfig::parse(quantized.dump(), "config.json")),
+             {"weight_block_size", "[128, 128]"});
   c = mustParse(with(tinyR1(), {{"eos_token_id", {1, 512}}, {"bos_token_id", 99999}}).dump());
   EXPECT_EQ(c.eos, std::vector<int64_t>{1});
   EXPECT_FALSE(c.bos.has_value());

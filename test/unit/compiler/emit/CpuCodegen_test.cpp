@@ -1,8 +1,6 @@
 // Images of kernels, the shipped ones above all: results against plain loops in double, and nothing left to call.
 #include "kernels/registry/layout.h"
-#include "kernels/registry/params.h"
-#include "test/unit/compiler/emit/ImageFixture.h"
-#include <cstring>
+#include "test/unit/compiler/emit/R1Kernels.h"
 
 namespace r1::test {
 namespace {
@@ -10,12 +8,6 @@ namespace {
 using kernels::bf16_from_f32;
 using kernels::f32_from_bf16;
 using kernels::f32_from_e4m3;
-
-template <class Params> std::vector<int64_t> words(const Params& params) {
-  std::vector<int64_t> result(sizeof(Params) / 8);
-  std::memcpy(result.data(), &params, sizeof(Params));
-  return result;
-}
 
 std::string emitShipped(llvm::ArrayRef<KernelSource> sources, const CpuTarget& target) {
   std::vector<CpuKernelReport> reports;
@@ -40,21 +32,7 @@ struct Random {
 
 class CpuCodegen : public HoleTest {
 protected:
-  // silu(gate) * up to bf16.
-  HoleSource swiglu(unsigned buffer, int64_t stride) {
-    return {bodies(R"((%gate: f32, %up: f32) -> f32 {
-      %one = arith.constant 1.0 : f32  %n = arith.negf %gate : f32  %e = math.exp %n : f32
-      %d = arith.addf %one, %e : f32  %s = arith.divf %gate, %d : f32  %y = arith.mulf %s, %up : f32
-      return %y : f32 })"),
-            {},
-            {{buffer, bodies.bf16(), stride, 0}}};
-  }
-  // sum + residual to f32, in place.
-  HoleSource addTo(unsigned buffer, int64_t stride) {
-    return {bodies("(%sum: f32, %x: f32) -> f32 { %y = arith.addf %sum, %x : f32 return %y : f32 }"),
-            {{buffer, bodies.f32(), Access::RowCol, stride, 0}},
-            {{buffer, bodies.f32(), stride, 0}}};
-  }
+  R1Holes holes{bodies};
   Random random;
 };
 
@@ -64,7 +42,7 @@ TEST_F(CpuCodegen, GemmOfBf16AddsTheResidualInItsEpilogue) {
   KernelSource kernel{"gemm_residual",
                       kernels::find_skeleton("gemm_bf16"),
                       words(p),
-                      {addTo(2, kStride), HoleSource{}, HoleSource{}}};
+                      {holes.addTo(2, kStride), HoleSource{}, HoleSource{}}};
   std::vector<uint16_t> x(kTokens * kK), w(kN * kK);
   for (uint16_t& v : x)
     v = bf16_from_f32(random());
@@ -100,7 +78,7 @@ TEST_F(CpuCodegen, GemmOfE4m3GatesTwoAccumulators) {
   KernelSource kernel{"gemm_swiglu",
                       kernels::find_skeleton("gemm_f8"),
                       words(p),
-                      {swiglu(3, kN), HoleSource{}, HoleSource{}}};
+                      {holes.swiglu(3, kN), HoleSource{}, HoleSource{}}};
   std::vector<uint16_t> x(kTokens * kK);
   for (uint16_t& v : x)
     v = bf16_from_f32(random());
@@ -135,22 +113,53 @@ TEST_F(CpuCodegen, GemmOfE4m3GatesTwoAccumulators) {
   }
 }
 
+TEST_F(CpuCodegen, RowsFuseResidualAndNorm) {
+  constexpr int64_t kTokens = 4, kCols = 200, kStride = 208;
+  kernels::RowsParams p{kCols, kernels::kTokens, 1, 1e-6, 0, 0};
+  KernelSource kernel{"residual_norm",
+                      kernels::find_skeleton("rows"),
+                      words(p),
+                      {HoleSource{bodies(R"((%v: f32, %x: f32, %r: f32) -> (f32, f32) {
+                         %y = arith.addf %x, %r : f32 return %y, %y : f32, f32 })"),
+                                  {{0, bodies.bf16(), Access::RowCol, kStride, 0},
+                                   {1, bodies.f32(), Access::RowCol, kStride, 0}},
+                                  {{1, bodies.f32(), kStride, 0}}},
+                       holes.normed(2, 3, kStride)}};
+  std::vector<uint16_t> x(kTokens * kStride);
+  std::vector<float> before(kTokens * kStride), weight(kCols);
+  for (uint16_t& v : x)
+    v = bf16_from_f32(random());
+  for (float& v : before)
+    v = random() * 3;
+  for (float& v : weight)
+    v = 1 + random() / 4;
+  for (const CpuTarget& target : runnableTargets()) {
+    Image image(emitShipped({kernel}, target));
+    std::vector<float> residual = before;
+    std::vector<uint16_t> out(kTokens * kStride, 0x1111);
+    std::vector<char> scratch(kernel.skeleton->scratch_bytes(kernel.params.data()) + 64);
+    void* aligned = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+    image.run(0, {x.data(), residual.data(), weight.data(), out.data()}, kTokens, 0, kTokens, aligned);
+    for (int64_t t = 0; t < kTokens; ++t) {
+      double squares = 0;
+      for (int64_t c = 0; c < kCols; ++c) {
+        ASSERT_EQ(residual[t * kStride + c], before[t * kStride + c] + f32_from_bf16(x[t * kStride + c]));
+        squares += double(residual[t * kStride + c]) * residual[t * kStride + c];
+      }
+      for (int64_t c = 0; c < kStride; ++c) {
+        double expected = c < kCols
+                              ? residual[t * kStride + c] / std::sqrt(squares / kCols + 1e-6) * weight[c]
+                              : f32_from_bf16(0x1111);
+        ASSERT_NEAR(f32_from_bf16(out[t * kStride + c]), expected, std::abs(expected) * 0.005)
+            << target.name << " " << t << " " << c;
+      }
+    }
+  }
+}
+
 TEST_F(CpuCodegen, NothingIsCalledAtR1sOwnSizesOnAnyLevel) {
-  constexpr int64_t kHidden = 7168;
-  kernels::GemmParams down{kHidden, 18432, 1, 18432, 0, 1, kernels::kTokens, 64, 64, 0, 0};
-  kernels::GemmParams gateUp{18432, kHidden, 1, kHidden, 0, 2, kernels::kTokens, 64, 64, 0, 0};
-  kernels::GroupedGemmParams experts{2048, kHidden, 256, 8, kHidden, 1, 2, 256, 64};
-  KernelSource sources[] = {
-      {"gemm_bf16",
-       kernels::find_skeleton("gemm_bf16"),
-       words(down),
-       {addTo(2, kHidden), HoleSource{}, HoleSource{}}},
-      {"gemm_f8",
-       kernels::find_skeleton("gemm_f8"),
-       words(gateUp),
-       {swiglu(3, 18432), HoleSource{}, HoleSource{}}},
-      {"grouped_gemm_bf16", kernels::find_skeleton("grouped_gemm_bf16"), words(experts), {swiglu(3, 2048)}},
-      {"grouped_gemm_f8", kernels::find_skeleton("grouped_gemm_f8"), words(experts), {swiglu(4, 2048)}}};
+  std::vector<KernelSource> sources = r1Kernels(bodies);
+  EXPECT_EQ(sources.size(), kernels::skeletons().size()) << "a skeleton is missing in R1Kernels.h";
   for (const char* name : {"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:znver5", "cpu:sapphirerapids"})
     emitShipped(sources, parse(name));
 }
@@ -195,6 +204,16 @@ TEST_F(CpuCodegen, SameBytesForAnyNumberOfJobs) {
   EXPECT_EQ(first, emit(kernels, target, 5));
   std::swap(kernels[0], kernels[1]);
   EXPECT_NE(first, emit(kernels, target, 1));
+}
+
+TEST_F(CpuCodegen, AnEmptyRegionIsAnUnusedHole) {
+  mlir::Region empty;
+  KernelSource kernel = unary("k", "%y = arith.negf %x : f32", 16, 16);
+  kernel.holes[0].body = &empty;
+  Image image(emit({kernel}, parse("cpu:x86-64-v3")));
+  std::vector<float> x(16, 2), y(16);
+  image.run(0, {x.data(), y.data()}, 1, 0, 1);
+  EXPECT_EQ(y[15], -2);
 }
 
 TEST_F(CpuCodegen, ErrorsNameTheKernelAndTheProblem) {
