@@ -15,6 +15,14 @@ inline constexpr int64_t kExactRows = 2;
 inline constexpr int64_t kExactRows = 8;
 #endif
 
+// k of the next tile's first block, which a bf16 product prefetches.
+inline constexpr int64_t kNextK =
+#if R1_HAS_AMX
+    kTileBlockK;
+#else
+    kBlockK;
+#endif
+
 R1_INLINE constexpr int64_t k_step(bool f8) { return f8 ? 128 : 32; }
 
 // Copies k elements and fills with zeros up to padded_k (a multiple of 16). bf16 denormals keep their bits.
@@ -36,74 +44,77 @@ struct WeightTile {
 
 #if R1_HAS_BF16_DOT
 
-// e4m3 decoded in registers: per 128 k the sums start from zero and join C with the block's scale.
-template <int kRows, int kStrips>
-R1_INLINE void micro_f8(const uint16_t* a, int64_t lda, const uint8_t* b, const float* scales, int64_t k,
-                        float* c, int64_t ldc) {
+inline constexpr int64_t kF8Ahead = 4096;
+
+// kRows rows against one strip, so that memory sees one ascending stream. Weights are decoded in registers:
+// per 128 k the sums start from zero and join the total with the block's scale. Several sums a row hide the
+// latency of a dot.
+template <int kRows>
+R1_INLINE void stream_strip_f8(const uint16_t* a, int64_t lda, const uint8_t* b, const float* scales,
+                               int64_t k, float* c, int64_t ldc) {
+  constexpr int kLines =
+      kRows <= 4 ? 2 : 1; // lines with sums of their own: at most 16 sums beside the decoder's tables
   const E4m3Decoder decode = E4m3Decoder::exact();
-  const int64_t strip_bytes = k * 16, strip_scales = k / 128;
   for (int64_t k0 = 0; k0 < k; k0 += 128) {
-    F32x16 sum[kRows][kStrips];
-    R1_UNROLL for (int r = 0; r < kRows; ++r) R1_UNROLL for (int s = 0; s < kStrips; ++s) sum[r][s] = zero();
-    for (int64_t i = k0; i < k0 + 128; i += 4) {
-      R1_UNROLL for (int s = 0; s < kStrips; ++s) {
-        const LinePair w = decode(load_line(b + s * strip_bytes + i * 16));
+    F32x16 sum[kRows][2 * kLines];
+    R1_UNROLL for (int r = 0; r < kRows; ++r) R1_UNROLL for (int j = 0; j < 2 * kLines; ++j) sum[r][j] =
+        zero();
+    for (int64_t i = k0; i < k0 + 128; i += 4 * kLines) {
+      R1_UNROLL for (int j = 0; j < kLines; ++j) {
+        const uint8_t* line = b + (i + 4 * j) * 16;
+        _mm_prefetch(reinterpret_cast<const char*>(line) + kF8Ahead, _MM_HINT_T0);
+        const LinePair w = decode(load_line(line));
         R1_UNROLL for (int r = 0; r < kRows; ++r) {
-          sum[r][s] = dot_pairs(sum[r][s], w.first, broadcast_pair(a + r * lda + i));
-          sum[r][s] = dot_pairs(sum[r][s], w.second, broadcast_pair(a + r * lda + i + 2));
+          const uint16_t* x = a + r * lda + i + 4 * j;
+          sum[r][2 * j] = dot_pairs(sum[r][2 * j], w.first, broadcast_pair(x));
+          sum[r][2 * j + 1] = dot_pairs(sum[r][2 * j + 1], w.second, broadcast_pair(x + 2));
         }
       }
     }
-    R1_UNROLL for (int s = 0; s < kStrips; ++s) {
-      const F32x16 scale = splat(scales[s * strip_scales + k0 / 128]);
-      R1_UNROLL for (int r = 0; r < kRows; ++r) {
-        float* at = c + r * ldc + s * 16;
-        store(at, k0 == 0 ? mul(sum[r][s], scale) : fma(sum[r][s], scale, load(at)));
-      }
+    const F32x16 scale = splat(scales[k0 / 128]);
+    R1_UNROLL for (int r = 0; r < kRows; ++r) {
+      F32x16 all = add(sum[r][0], sum[r][1]);
+      if constexpr (kLines == 2)
+        all = add(all, add(sum[r][2], sum[r][3]));
+      store(c + r * ldc, k0 == 0 ? mul(all, scale) : fma(all, scale, load(c + r * ldc)));
     }
   }
 }
 
-template <int kRows>
-R1_INLINE void exact_rows(const uint16_t* a, int64_t lda, const WeightTile& w, float* c, int64_t ldc) {
-  constexpr int kStrips = kRows <= 4 ? 4 : 2; // at most 16 sums beside the decoder's tables
-  const uint8_t* lines = static_cast<const uint8_t*>(w.lines);
-  int64_t s = 0;
-  for (; s + kStrips <= w.strips; s += kStrips)
-    micro_f8<kRows, kStrips>(a, lda, lines + s * w.k * 16, w.scales + s * (w.k / 128), w.k, c + s * 16, ldc);
-  for (; s < w.strips; ++s)
-    micro_f8<kRows, 1>(a, lda, lines + s * w.k * 16, w.scales + s * (w.k / 128), w.k, c + s * 16, ldc);
-}
-
 R1_INLINE void exact_f8(const uint16_t* a, int64_t lda, int64_t rows, const WeightTile& w, float* c,
                         int64_t ldc) {
-  switch (rows) {
-  case 1:
-    exact_rows<1>(a, lda, w, c, ldc);
-    break;
-  case 2:
-    exact_rows<2>(a, lda, w, c, ldc);
-    break;
+  for (int64_t s = 0; s < w.strips; ++s) {
+    const uint8_t* lines = static_cast<const uint8_t*>(w.lines) + s * w.k * 16;
+    const float* scales = w.scales + s * (w.k / 128);
+    float* at = c + s * 16;
+    switch (rows) {
+    case 1:
+      stream_strip_f8<1>(a, lda, lines, scales, w.k, at, ldc);
+      break;
+    case 2:
+      stream_strip_f8<2>(a, lda, lines, scales, w.k, at, ldc);
+      break;
 #if !R1_HAS_AMX
-  case 3:
-    exact_rows<3>(a, lda, w, c, ldc);
-    break;
-  case 4:
-    exact_rows<4>(a, lda, w, c, ldc);
-    break;
-  case 5:
-    exact_rows<5>(a, lda, w, c, ldc);
-    break;
-  case 6:
-    exact_rows<6>(a, lda, w, c, ldc);
-    break;
-  case 7:
-    exact_rows<7>(a, lda, w, c, ldc);
-    break;
-  case 8:
-    exact_rows<8>(a, lda, w, c, ldc);
-    break;
+    case 3:
+      stream_strip_f8<3>(a, lda, lines, scales, w.k, at, ldc);
+      break;
+    case 4:
+      stream_strip_f8<4>(a, lda, lines, scales, w.k, at, ldc);
+      break;
+    case 5:
+      stream_strip_f8<5>(a, lda, lines, scales, w.k, at, ldc);
+      break;
+    case 6:
+      stream_strip_f8<6>(a, lda, lines, scales, w.k, at, ldc);
+      break;
+    case 7:
+      stream_strip_f8<7>(a, lda, lines, scales, w.k, at, ldc);
+      break;
+    case 8:
+      stream_strip_f8<8>(a, lda, lines, scales, w.k, at, ldc);
+      break;
 #endif
+    }
   }
 }
 
@@ -135,11 +146,12 @@ R1_INLINE void exact_f8(const uint16_t* a, int64_t lda, int64_t rows, const Weig
 
 #endif
 
-// Dequantises k range [k0, k0 + depth) of every strip into panel, kPanelK a strip.
-R1_INLINE void dequantise_panel(const WeightTile& w, int64_t k0, int64_t depth, uint16_t* panel) {
+// Dequantises k range [k0, k0 + depth) of every strip into panel, panel_depth of k a strip.
+R1_INLINE void dequantise_panel(const WeightTile& w, int64_t k0, int64_t depth, int64_t panel_depth,
+                                uint16_t* panel) {
   for (int64_t s = 0; s < w.strips; ++s) {
     const uint8_t* lines = static_cast<const uint8_t*>(w.lines) + (s * w.k + k0) * 16;
-    uint16_t* out = panel + s * kPanelK * 16;
+    uint16_t* out = panel + s * panel_depth * 16;
     for (int64_t i = 0; i < depth; i += 128) {
       const E4m3Decoder decode = E4m3Decoder::scaled(w.scales[s * (w.k / 128) + (k0 + i) / 128]);
       for (int64_t j = i; j < i + 128; j += 4) {
@@ -151,22 +163,28 @@ R1_INLINE void dequantise_panel(const WeightTile& w, int64_t k0, int64_t depth, 
   }
 }
 
-// c[rows][strips * 16] = a[rows][w.k] * w. `panel` as gemm_scratch.h says.
+// c[rows][strips * 16] = a[rows][w.k] * w. `panel` as gemm_scratch.h says for ldc columns. What follows the
+// tile in memory is taken for the next tile, and prefetched where there is time.
 template <bool kF8>
 R1_INLINE void multiply_tile(const uint16_t* a, int64_t lda, int64_t rows, const WeightTile& w, float* c,
                              int64_t ldc, uint16_t* panel) {
+  const char* lines = static_cast<const char*>(w.lines);
   if constexpr (kF8) {
     if (rows <= kExactRows) {
       exact_f8(a, lda, rows, w, c, ldc);
       return;
     }
-    for (int64_t k0 = 0; k0 < w.k; k0 += kPanelK) {
-      const int64_t depth = min_of(w.k - k0, kPanelK);
-      dequantise_panel(w, k0, depth, panel);
-      gemm_block(a + k0, lda, rows, panel, kPanelK * 16, w.strips, depth, c, ldc, k0 > 0);
+    const int64_t panel_depth = panel_k(ldc);
+    for (int64_t k0 = 0; k0 < w.k; k0 += panel_depth) {
+      const int64_t depth = min_of(w.k - k0, panel_depth);
+      const char* following = k0 + depth < w.k ? lines + (k0 + depth) * 16 : lines + w.strips * w.k * 16;
+      dequantise_panel(w, k0, depth, panel_depth, panel);
+      gemm_block(a + k0, lda, rows, panel, panel_depth * 16, w.strips, depth, c, ldc, k0 > 0,
+                 Next{following, w.k * 16, depth * 16});
     }
   } else {
-    gemm_block(a, lda, rows, static_cast<const uint16_t*>(w.lines), w.k * 16, w.strips, w.k, c, ldc, false);
+    gemm_block(a, lda, rows, reinterpret_cast<const uint16_t*>(lines), w.k * 16, w.strips, w.k, c, ldc, false,
+               Next{lines + w.strips * w.k * 32, w.k * 32, min_of(w.k, kNextK) * 32});
   }
 }
 

@@ -1,6 +1,6 @@
-// Conversions between float and the narrow types weights and activations are stored in. Bits in, bits out; std only; usable
-// at compile time, on the host, in skeletons' bitcode and in references. All widening is exact; all narrowing rounds to
-// nearest, ties to even; NaN stays NaN.
+// Conversions between float and the narrow types weights and activations are stored in. Bits in, bits out;
+// std only; usable at compile time, on the host, in skeletons' bitcode and in references. All widening is
+// exact; all narrowing rounds to nearest, ties to even; NaN stays NaN.
 #pragma once
 #include <bit>
 #include <cstdint>
@@ -11,7 +11,8 @@ constexpr float f32_from_bf16(uint16_t x) { return std::bit_cast<float>(uint32_t
 
 constexpr uint16_t bf16_from_f32(float x) {
   uint32_t bits = std::bit_cast<uint32_t>(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) // rounding could carry a NaN into infinity: keep its top bits, make it quiet
+  // Rounding could carry a NaN into infinity: keep its top bits, make it quiet.
+  if ((bits & 0x7fffffffu) > 0x7f800000u)
     return static_cast<uint16_t>((bits >> 16) | 0x40u);
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
@@ -39,12 +40,14 @@ constexpr float f32_from_e4m3(uint8_t x) {
   return std::bit_cast<float>(sign | (exponent + 120u) << 23 | mantissa << 20);
 }
 
-// As the hardware converts (PTX cvt.rn.satfinite): everything beyond 448, infinity included, becomes 448; NaN of either sign 0x7f.
+// As the hardware converts (PTX cvt.rn.satfinite): everything beyond 448, infinity included, becomes 448; NaN
+// of either sign 0x7f.
 constexpr uint8_t e4m3_from_f32(float x) {
   uint32_t bits = std::bit_cast<uint32_t>(x), sign = bits >> 31 << 7, magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u)
     return 0x7f;
-  if (magnitude < 0x3c800000u) { // below 2^-6: at 2^14 a float's last bit is 2^-9, e4m3's smallest step, so the addition rounds
+  // Below 2^-6: at 2^14 a float's last bit is 2^-9, e4m3's smallest step, so the addition rounds.
+  if (magnitude < 0x3c800000u) {
     float shifted = std::bit_cast<float>(magnitude) + 0x1p14f;
     return static_cast<uint8_t>(sign | (std::bit_cast<uint32_t>(shifted) & 0xfu));
   }

@@ -57,7 +57,7 @@ void rope_table(const int32_t* positions, const float* inv_freq, int64_t tokens,
   const int64_t half = rope / 2;
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t i = 0; i < half; ++i) {
-      const double angle = double(positions[t]) * inv_freq[i];
+      const double angle = float(positions[t]) * inv_freq[i];
       table[t * rope + i] = float(scale * std::cos(angle));
       table[t * rope + half + i] = float(scale * std::sin(angle));
     }

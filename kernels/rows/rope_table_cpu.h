@@ -18,7 +18,7 @@ R1_SKELETON(rope_table, RopeTableParams) {
       const int64_t count = half - i < 8 ? half - i : 8;
       f64x8 angle = {};
       for (int64_t lane = 0; lane < count; ++lane)
-        angle[lane] = double(positions[token]) * inv_freq[i + lane];
+        angle[lane] = float(positions[token]) * inv_freq[i + lane];
       const CosSin result = cos_sin(angle);
       for (int64_t lane = 0; lane < count; ++lane) {
         table[i + lane] = float(result.cos[lane] * p.scale);

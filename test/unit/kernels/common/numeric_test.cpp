@@ -27,8 +27,9 @@ uint32_t hex(const nlohmann::json& text) {
 double meaning(int code, int exponentBits, int mantissaBits) {
   int bias = (1 << (exponentBits - 1)) - 1, mantissa = code & ((1 << mantissaBits) - 1);
   int exponent = (code >> mantissaBits) & ((1 << exponentBits) - 1);
-  double magnitude = exponent == 0 ? std::ldexp(mantissa, 1 - bias - mantissaBits)
-                                   : std::ldexp(mantissa + (1 << mantissaBits), exponent - bias - mantissaBits);
+  double magnitude = exponent == 0
+                         ? std::ldexp(mantissa, 1 - bias - mantissaBits)
+                         : std::ldexp(mantissa + (1 << mantissaBits), exponent - bias - mantissaBits);
   return (code >> (exponentBits + mantissaBits)) & 1 ? -magnitude : magnitude;
 }
 
@@ -95,7 +96,8 @@ TEST(Numeric, NarrowsToTheNearestE4m3) {
       x = std::bit_cast<float>(bits(x) & 0xfff80000u); // ties and exact values
     int best = 0;
     for (int code = 1; code < 0x7f; ++code) {
-      double there = std::fabs(meaning(code, 4, 3) - std::fabs(x)), here = std::fabs(meaning(best, 4, 3) - std::fabs(x));
+      double there = std::fabs(meaning(code, 4, 3) - std::fabs(x)),
+             here = std::fabs(meaning(best, 4, 3) - std::fabs(x));
       if (there < here || (there == here && code % 2 == 0))
         best = code;
     }

@@ -1,0 +1,34 @@
+// `r1c compile` as a function: a checkpoint folder in, an artifact (or the module after a phase) out.
+#pragma once
+#include "compiler/import/ImportModel.h"
+#include "compiler/pipeline/Pipeline.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace r1::pipeline {
+
+enum class Weights { Pack, None };
+
+struct CompileOptions {
+  std::string folder;
+  std::vector<std::string> targets;  // "cpu:native", ...
+  std::string output;                // of the artifact, or of the module with stopAfter ("" or "-": standard output)
+  Weights weights = Weights::Pack;
+  std::string fusions;               // FusionChoice::parse
+  import::StepLimits limits;
+  unsigned jobs = 1;
+  std::optional<Phase> stopAfter;
+  std::vector<Phase> dumpAfter;      // modules to standard error
+  std::string emitLlvm;              // folder for the optimised LLVM IR of every kernel
+  bool printRemarks = false;         // to standard error, as they come
+};
+
+struct CompileReport {
+  uint64_t fileBytes = 0, weightBytes = 0;
+  size_t kernels = 0, launches = 0;
+  std::vector<std::string> notes;    // worth knowing, stopped nothing
+};
+
+/// Compiles. An error is one line (or a few, one per problem) with cause and cure.
+llvm::Expected<CompileReport> compile(const CompileOptions& options);
+
+}  // namespace r1::pipeline

@@ -1,0 +1,316 @@
+// What a FlatBuffers verifier cannot know: that the numbers in the index fit the file and one another.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "runtime/artifact/reader.h"
+#include "runtime/base/hash.h"
+
+namespace r1::artifact {
+namespace {
+
+constexpr uint64_t kMaxMemory = uint64_t(1)
+                                << 46; // no arena, segment or cache is larger; keeps every sum below 2^63
+constexpr uint64_t kMaxTiles = uint64_t(1) << 31;
+constexpr const char* kCure = "the artifact is damaged, compile it again";
+
+Status corrupt(const std::string& what) { return fail(Code::kCorrupt, "%s; %s", what.c_str(), kCure); }
+
+bool multiply(uint64_t a, uint64_t b, uint64_t limit, uint64_t* out) {
+  return !__builtin_mul_overflow(a, b, out) && *out <= limit;
+}
+
+// The verifier aligns a vector's length, which is 4 bytes wide; elements of 8 bytes could still lie askew.
+template <class Vector> bool aligned(const Vector& vector) {
+  return reinterpret_cast<uintptr_t>(vector.Data()) % 8 == 0;
+}
+
+// Ranges of the main file that are taken; no two may overlap.
+struct Ranges {
+  struct Range {
+    uint64_t begin, end;
+    std::string what;
+  };
+  uint64_t file_bytes;
+  std::vector<Range> taken;
+
+  Status take(uint64_t offset, uint64_t bytes, const std::string& what) {
+    if (offset > file_bytes || bytes > file_bytes - offset)
+      return corrupt(format("%s lies at bytes %llu to %llu, but the file has %llu", what.c_str(),
+                            (unsigned long long)offset, (unsigned long long)(offset + bytes),
+                            (unsigned long long)file_bytes));
+    if (bytes)
+      taken.push_back({offset, offset + bytes, what});
+    return Status();
+  }
+  Status check() {
+    std::sort(taken.begin(), taken.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    for (size_t i = 1; i < taken.size(); ++i)
+      if (taken[i].begin < taken[i - 1].end)
+        return corrupt(taken[i - 1].what + " and " + taken[i].what + " overlap in the file");
+    uint64_t end = taken.empty() ? 0 : taken.back().end;
+    if (end != file_bytes)
+      return corrupt(format("the file has %llu bytes, its last section ends at %llu",
+                            (unsigned long long)file_bytes, (unsigned long long)end));
+    return Status();
+  }
+};
+
+struct Checker {
+  const Artifact& a;
+  Ranges ranges;
+  uint64_t pages_per_sequence = 0;
+
+  Status section(const Section& s, uint64_t alignment, const std::string& what, bool in_this_file) {
+    if (s.offset() % alignment)
+      return corrupt(format("%s begins at byte %llu, not at a multiple of %llu", what.c_str(),
+                            (unsigned long long)s.offset(), (unsigned long long)alignment));
+    if (!in_this_file) {
+      if (s.offset() > kMaxMemory || s.bytes() > kMaxMemory)
+        return corrupt(what + " is impossibly large");
+      return Status();
+    }
+    return ranges.take(s.offset(), s.bytes(), what);
+  }
+
+  Status model() {
+    const Model& m = *a.model();
+    auto bound = [&](const char* name, uint64_t value, uint64_t low, uint64_t high) -> Status {
+      if (value >= low && value <= high)
+        return Status();
+      return corrupt(format("model.%s is %llu, expected %llu to %llu", name, (unsigned long long)value,
+                            (unsigned long long)low, (unsigned long long)high));
+    };
+    R1_RETURN_IF_ERROR(bound("vocab_size", m.vocab_size(), 1, 1u << 24));
+    R1_RETURN_IF_ERROR(bound("logits_stride", m.logits_stride(), m.vocab_size(), 1u << 25));
+    R1_RETURN_IF_ERROR(bound("hidden_size", m.hidden_size(), 1, 1u << 24));
+    R1_RETURN_IF_ERROR(bound("layers", m.layers(), 1, 1u << 16));
+    R1_RETURN_IF_ERROR(bound("max_context", m.max_context(), 1, 1u << 24));
+    R1_RETURN_IF_ERROR(bound("max_batch", m.max_batch(), 1, 1u << 16));
+    R1_RETURN_IF_ERROR(bound("prefill_chunk", m.prefill_chunk(), 1, 1u << 20));
+    R1_RETURN_IF_ERROR(bound("page_tokens", m.page_tokens(), 1, 1u << 12));
+    R1_RETURN_IF_ERROR(bound("cache_layers", m.cache_layers(), 1, 1u << 16));
+    R1_RETURN_IF_ERROR(bound("cache_page_bytes", m.cache_page_bytes(), 1, 1u << 30));
+    pages_per_sequence = (m.max_context() + m.page_tokens() - 1) / m.page_tokens();
+    uint64_t total;
+    if (!multiply(uint64_t(m.max_batch()) * pages_per_sequence, m.cache_page_bytes() * m.cache_layers(),
+                  kMaxMemory, &total))
+      return corrupt("the cache of max_batch sequences of max_context tokens is impossibly large");
+    const Generation& g = *a.generation();
+    for (int32_t id : *g.eos_tokens())
+      R1_RETURN_IF_ERROR(bound("eos_tokens", uint64_t(id), 0, m.vocab_size() - 1));
+    if (g.bos_token() != -1)
+      R1_RETURN_IF_ERROR(bound("bos_token", uint64_t(g.bos_token()), 0, m.vocab_size() - 1));
+    if (!(g.temperature() >= 0 && g.temperature() <= 1e6f) || !(g.top_p() > 0 && g.top_p() <= 1) ||
+        g.top_k() < 0)
+      return corrupt("the generation defaults are out of range");
+    return Status();
+  }
+
+  Status segments() {
+    for (uint32_t i = 0; i < a.segments()->size(); ++i) {
+      const Segment& s = *a.segments()->Get(i);
+      std::string what = format("weight segment %u", i);
+      if (s.bytes() > kMaxMemory)
+        return corrupt(what + " is impossibly large");
+      if (s.section()) {
+        R1_RETURN_IF_ERROR(section(*s.section(), kSegmentAlignment, what, !s.side_file()));
+        if (s.section()->bytes() != s.bytes())
+          return corrupt(format("%s has %llu bytes in memory and %llu in the file", what.c_str(),
+                                (unsigned long long)s.bytes(), (unsigned long long)s.section()->bytes()));
+      }
+      if (s.side_file()) {
+        std::string_view name = s.side_file()->string_view();
+        if (!s.section())
+          return corrupt(what + " names a side file but no range of it");
+        if (name.empty() || name == "." || name == ".." || name.find('/') != name.npos ||
+            name.find('\0') != name.npos)
+          return corrupt(what + " names a side file that is not a plain file name");
+      }
+      for (const Tensor* t : *s.tensors())
+        if (const char* why = tensor(s, i, *t))
+          return corrupt(what + ", tensor " + t->name()->str() + " " + why);
+    }
+    return Status();
+  }
+
+  // What is wrong with a tensor, or null.
+  static const char* tensor(const Segment& s, uint32_t number, const Tensor& t) {
+    if (t.type() > DataType::MAX)
+      return "has an unknown element type";
+    if (t.segment() != number)
+      return "says it is in another segment";
+    if (t.offset() > s.bytes() || t.bytes() > s.bytes() - t.offset())
+      return "leaves its segment";
+    if (!aligned(*t.shape()))
+      return "has a shape that is not aligned";
+    uint64_t elements = 1;
+    for (uint64_t d : *t.shape())
+      if (!multiply(elements, d, kMaxMemory, &elements))
+        return "has an impossible shape";
+    if (!(std::fabs(t.random_scale()) <= 1e30f))
+      return "has a bad random_scale";
+    return nullptr;
+  }
+
+  // What is wrong with an argument, or null.
+  const char* argument(const Target& t, const Entry& e, const Argument& arg) const {
+    switch (arg.space()) {
+    case Space::Arena:
+      return arg.offset() < e.arena_bytes() ? nullptr : "points outside the arena";
+    case Space::Segment:
+      if (arg.index() >= t.segments()->size())
+        return "points into a segment that the target does not have";
+      return arg.offset() < a.segments()->Get(t.segments()->Get(arg.index()))->bytes()
+                 ? nullptr
+                 : "points outside its weight segment";
+    case Space::Io:
+      return arg.index() <= uint16_t(IoSlot::MAX) && arg.offset() == 0 ? nullptr : "names no input or output";
+    case Space::Cache:
+      return arg.index() < a.model()->cache_layers() && arg.offset() == 0 ? nullptr
+                                                                          : "names no layer of the cache";
+    }
+    return "points into an unknown space";
+  }
+
+  Status launch(const Target& t, const Entry& e, const Launch& l, const std::string& where) const {
+    auto bad = [&](const std::string& why) {
+      return corrupt(where + ", launch " + l.location()->str() + " " + why);
+    };
+    if (l.kernel() >= t.kernels()->size())
+      return bad(format("wants kernel %u of %u", l.kernel(), t.kernels()->size()));
+    if (!aligned(*l.arguments()))
+      return bad("has arguments that are not aligned");
+    for (uint32_t i = 0; i < l.arguments()->size(); ++i)
+      if (const char* why = argument(t, e, *l.arguments()->Get(i)))
+        return bad(format("argument %u %s", i, why));
+    uint64_t tiles = 1;
+    for (const GridFactor* f : *l.grid()) {
+      uint64_t most;
+      if (f->value() == 0)
+        return bad("has a grid factor of zero");
+      switch (f->dim()) {
+      case Dim::Const:
+        most = f->value();
+        break;
+      case Dim::Tokens:
+        most = (e.max_tokens() + uint64_t(f->value()) - 1) / f->value();
+        break;
+      case Dim::LogitRows:
+        most = (e.max_logit_rows() + uint64_t(f->value()) - 1) / f->value();
+        break;
+      case Dim::Context:
+        most = (a.model()->max_context() + uint64_t(f->value()) - 1) / f->value();
+        break;
+      default:
+        return bad("has a grid over an unknown size");
+      }
+      if (!multiply(tiles, most, kMaxTiles, &tiles))
+        return bad("has an impossibly large grid");
+    }
+    if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1))
+      return bad("has a bad expert_fraction");
+    if (l.weight_bytes() > kMaxMemory || l.flops_per_token() > kMaxMemory)
+      return bad("has impossible costs");
+    return Status();
+  }
+
+  Status target(const Target& t) {
+    std::string what = "target " + t.name()->str();
+    if (t.name()->size() == 0)
+      return corrupt("a target has no name");
+    if (t.device() > Device::MAX)
+      return corrupt(what + " is for an unknown kind of device");
+    R1_RETURN_IF_ERROR(section(*t.image(), kImageAlignment, what + ", image", true));
+    if (t.image()->bytes() == 0)
+      return corrupt(what + " has an empty image");
+    for (uint32_t s : *t.segments())
+      if (s >= a.segments()->size())
+        return corrupt(format("%s uses weight segment %u of %u", what.c_str(), s, a.segments()->size()));
+    for (const Kernel* k : *t.kernels())
+      if (k->scratch_bytes() > (uint64_t(1) << 32))
+        return corrupt(what + ", kernel " + k->name()->str() + " wants too much scratch");
+    bool has[2] = {};
+    std::set<std::pair<int, uint32_t>> sizes;
+    for (const Entry* e : *t.entries()) {
+      if (e->kind() > EntryKind::MAX)
+        return corrupt(what + " has an unknown kind of entry");
+      std::string where = what + ", " + EnumNameEntryKind(e->kind());
+      has[int(e->kind())] = true;
+      uint32_t most = e->kind() == EntryKind::Decode ? a.model()->max_batch() : 1u << 20;
+      if (e->max_tokens() == 0 || e->max_tokens() > most)
+        return corrupt(where + " has a bad max_tokens");
+      if (e->max_logit_rows() == 0 || e->max_logit_rows() > e->max_tokens())
+        return corrupt(where + " has a bad max_logit_rows");
+      if (e->arena_bytes() > kMaxMemory)
+        return corrupt(where + " has an impossibly large arena");
+      if (!sizes.insert({int(e->kind()), e->max_tokens()}).second)
+        return corrupt(where + " appears twice for the same size");
+      for (const Launch* l : *e->launches())
+        R1_RETURN_IF_ERROR(launch(t, *e, *l, where));
+    }
+    if (!has[0] || !has[1])
+      return corrupt(what + " lacks a prefill or a decode entry");
+    return Status();
+  }
+
+  Status all(const Header& h) {
+    R1_RETURN_IF_ERROR(ranges.take(0, sizeof(Header), "the header"));
+    R1_RETURN_IF_ERROR(ranges.take(h.index_offset, h.index_bytes, "the index"));
+    R1_RETURN_IF_ERROR(model());
+    R1_RETURN_IF_ERROR(segments());
+    if (a.targets()->size() == 0)
+      return corrupt("the artifact has no target");
+    std::set<std::string_view> names;
+    for (const Target* t : *a.targets()) {
+      R1_RETURN_IF_ERROR(target(*t));
+      if (!names.insert(t->name()->string_view()).second)
+        return corrupt("two targets are named " + t->name()->str());
+    }
+    for (const Remark* r : *a.remarks())
+      if (r->kind() > RemarkKind::MAX)
+        return corrupt("a remark has an unknown kind");
+    return ranges.check();
+  }
+};
+
+} // namespace
+
+Status check_header(const Header& h, uint64_t file_bytes) {
+  if (memcmp(h.magic, kMagic, sizeof kMagic) != 0)
+    return fail(Code::kCorrupt, "not an r1c artifact (it does not begin with R1ARTIFC); make one with: r1c "
+                                "compile FOLDER -o OUT.r1a");
+  if (h.min_reader_version > kSchemaVersion)
+    return fail(
+        Code::kVersion,
+        "the artifact needs a reader of version %u, this one is version %u; use a newer r1run, or compile it "
+        "again with the r1c that belongs to this one",
+        h.min_reader_version, kSchemaVersion);
+  if (h.min_reader_version == 0 || h.schema_version < h.min_reader_version)
+    return corrupt(format("the header says schema version %u for readers from %u", h.schema_version,
+                          h.min_reader_version));
+  if (h.index_offset % kIndexAlignment || h.index_bytes < 16 || h.index_bytes > kMaxIndexBytes ||
+      h.index_offset > file_bytes || h.index_bytes > file_bytes - h.index_offset)
+    return fail(Code::kCorrupt,
+                "the index should lie at bytes %llu to %llu, but the file has %llu; it is truncated or "
+                "damaged, copy it again",
+                (unsigned long long)h.index_offset, (unsigned long long)(h.index_offset + h.index_bytes),
+                (unsigned long long)file_bytes);
+  return Status();
+}
+
+Result<const Artifact*> check_index(const Header& header, uint64_t file_bytes,
+                                    std::span<const uint8_t> bytes) {
+  HashBytes found = hash(bytes);
+  if (memcmp(found.data(), header.index_hash, found.size()) != 0)
+    return corrupt("the index does not match its hash");
+  // A table takes at least 4 bytes, so this bounds the work without refusing a sound index.
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), 64, flatbuffers::uoffset_t(bytes.size() / 4));
+  if (!VerifyArtifactBuffer(verifier))
+    return corrupt("the index is not a sound FlatBuffer of schema R1A1");
+  const Artifact* artifact = GetArtifact(bytes.data());
+  R1_RETURN_IF_ERROR((Checker{*artifact, {file_bytes, {}}}.all(header)));
+  return artifact;
+}
+
+} // namespace r1::artifact

@@ -1,0 +1,170 @@
+#include "runtime/bench/bench.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "runtime/base/random.h"
+#include "runtime/bench/machine.h"
+
+namespace r1::bench {
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  size_t n = values.size();
+  return n == 0 ? 0 : n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+// Share of a launch's weights that `tokens` tokens read: one token activates `fraction` of the experts, and tokens
+// choose independently.
+double active(double fraction, double tokens) {
+  return fraction >= 1 ? 1 : 1 - std::pow(1 - fraction, tokens);
+}
+
+struct Runner {
+  Session session;
+  const Options& options;
+  std::vector<int> sequences;
+  std::vector<double> prefills, steps;
+
+  std::vector<int32_t> prompt(uint64_t number) const {
+    uint32_t vocab = session.program().model().vocab_size();
+    std::vector<int32_t> ids(size_t(options.prompt_tokens));
+    uint64_t stream = random_stream(options.seed, number);
+    for (size_t i = 0; i < ids.size(); ++i)
+      ids[i] = int32_t(random_bits(stream, i) % vocab);
+    return ids;
+  }
+
+  Status once(bool record) {
+    uint32_t vocab = session.program().model().vocab_size();
+    std::vector<Session::Next> nexts;
+    auto ignore = [](int64_t, int64_t, const float*) { return Status(); };
+    for (int64_t b = 0; b < options.batch; ++b) {
+      R1_ASSIGN_OR_RETURN(int s, session.open_sequence());
+      sequences.push_back(s);
+      std::vector<int32_t> ids = prompt(uint64_t(b));
+      double begin = os::now();
+      R1_RETURN_IF_ERROR(session.prefill(s, ids, Want::kLast, ignore));
+      if (record)
+        prefills.push_back(os::now() - begin);
+      nexts.push_back({s, 0});
+    }
+    for (int64_t i = 0; i < options.new_tokens; ++i) {
+      for (size_t b = 0; b < nexts.size();
+           ++b) // random ids: a real choice would cost the sampler's time, which is not asked for
+        nexts[b].token = int32_t(random_bits(random_stream(options.seed, 1000 + b), uint64_t(i)) % vocab);
+      double begin = os::now();
+      R1_RETURN_IF_ERROR(session.decode(nexts, ignore));
+      if (record)
+        steps.push_back(os::now() - begin);
+    }
+    for (int s : sequences)
+      session.close_sequence(s);
+    sequences.clear();
+    return Status();
+  }
+};
+
+} // namespace
+
+Result<Report> run(Program& program, const Options& options) {
+  const artifact::Model& m = program.model();
+  if (options.prompt_tokens < 1 || options.new_tokens < 1 || options.repetitions < 1)
+    return fail(Code::kInvalidArgument, "prompt tokens, new tokens and repetitions must be at least 1");
+  if (options.batch < 1 || options.batch > m.max_batch())
+    return fail(Code::kInvalidArgument,
+                "the batch is %lld, the artifact takes 1 to %u; compile with a larger --max-batch",
+                (long long)options.batch, m.max_batch());
+  if (options.prompt_tokens + options.new_tokens > m.max_context())
+    return fail(
+        Code::kContextFull,
+        "%lld prompt and %lld new tokens do not fit the context of %u; compile with a larger --max-context",
+        (long long)options.prompt_tokens, (long long)options.new_tokens, m.max_context());
+  Device& device = program.device();
+  Report r;
+  R1_ASSIGN_OR_RETURN(Stream stream, Stream::make(device, options.stream_bytes));
+  r.stream_bytes = stream.bytes();
+  r.bandwidth_before = stream.bytes_per_second(device, 5);
+  MatrixRate before = matrix_rate(device, program.target());
+  r.matrix_instruction = before.instruction;
+  r.matrix_before = before.flops_per_second;
+
+  Runner runner{Session(program), options, {}, {}, {}};
+  R1_RETURN_IF_ERROR(runner.once(false));
+  for (int i = 0; i < options.repetitions; ++i)
+    R1_RETURN_IF_ERROR(runner.once(true));
+
+  r.bandwidth_after = stream.bytes_per_second(device, 5);
+  r.matrix_after = matrix_rate(device, program.target()).flops_per_second;
+  r.bandwidth = (r.bandwidth_before + r.bandwidth_after) / 2;
+  r.matrix_rate = (r.matrix_before + r.matrix_after) / 2;
+
+  double batch = double(options.batch);
+  r.prefill_seconds = median(runner.prefills);
+  r.prefill_tokens_per_second = double(options.prompt_tokens) / r.prefill_seconds;
+  r.decode_step_seconds = median(runner.steps);
+  r.decode_tokens_per_second = batch / r.decode_step_seconds;
+  const auto& entries = *program.target().entries();
+  for (const artifact::Launch* l :
+       *entries.Get(program.entry_for(artifact::EntryKind::Decode, options.batch))->launches())
+    r.weight_bytes_per_step += double(l->weight_bytes()) * active(double(l->expert_fraction()), batch);
+  for (const artifact::Launch* l :
+       *entries.Get(program.entry_for(artifact::EntryKind::Prefill, options.prompt_tokens))->launches())
+    r.flops_per_token += double(l->flops_per_token());
+  double context = double(options.prompt_tokens) + double(options.new_tokens + 1) / 2;
+  r.cache_bytes_per_step =
+      batch * context * double(m.cache_page_bytes()) / m.page_tokens() * m.cache_layers();
+  r.bytes_per_token = (r.weight_bytes_per_step + r.cache_bytes_per_step) / batch;
+  if (r.bandwidth > 0)
+    r.decode_bandwidth_ratio = r.weight_bytes_per_step / r.decode_step_seconds / r.bandwidth;
+  if (r.matrix_rate > 0)
+    r.prefill_matrix_ratio = r.flops_per_token * r.prefill_tokens_per_second / r.matrix_rate;
+  return r;
+}
+
+static std::string family_of(std::string_view location) {
+  std::string out;
+  for (size_t i = 0; i < location.size();) {
+    if (location[i] < '0' || location[i] > '9' || (i > 0 && location[i - 1] != '.')) {
+      out += location[i++];
+      continue;
+    }
+    while (i < location.size() && location[i] >= '0' && location[i] <= '9')
+      ++i;
+    out += '*';
+  }
+  return out;
+}
+
+std::vector<ProfileRow> profile(Program& program) {
+  std::map<std::tuple<std::string, std::string, std::string>, ProfileRow> rows;
+  const artifact::Target& target = program.target();
+  for (uint32_t e = 0; e < target.entries()->size(); ++e) {
+    const artifact::Entry& entry = *target.entries()->Get(e);
+    std::string name = format("%s %u", EnumNameEntryKind(entry.kind()), entry.max_tokens());
+    for (const LaunchTime& t : program.device().take_profile(e)) {
+      if (t.calls == 0)
+        continue;
+      const artifact::Launch& l = *entry.launches()->Get(t.launch);
+      std::string kernel = target.kernels()->Get(l.kernel())->name()->str(),
+                  location = family_of(l.location()->string_view());
+      ProfileRow& row = rows[{name, kernel, location}];
+      row.entry = name;
+      row.kernel = kernel;
+      row.location = location;
+      row.calls += t.calls;
+      row.seconds += t.seconds;
+      row.weight_bytes += double(t.calls) * double(l.weight_bytes()) * double(l.expert_fraction());
+    }
+  }
+  std::vector<ProfileRow> sorted;
+  for (auto& [key, row] : rows)
+    sorted.push_back(std::move(row));
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const ProfileRow& a, const ProfileRow& b) { return a.seconds > b.seconds; });
+  return sorted;
+}
+
+} // namespace r1::bench

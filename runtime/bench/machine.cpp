@@ -1,0 +1,202 @@
+#include "runtime/bench/machine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <immintrin.h>
+#include <vector>
+
+#include "runtime/device/cpu/features.h"
+
+namespace r1::bench {
+namespace {
+
+constexpr uint64_t kPiece = uint64_t(4) << 20;
+
+// Values that a measuring loop computed, so that it is not removed.
+std::atomic<uint64_t> sink;
+
+__attribute__((target("avx512f"))) uint64_t sum_avx512(const uint8_t* p, uint64_t bytes) {
+  __m512i a[8] = {};
+  for (uint64_t i = 0; i < bytes; i += 512)
+    for (int k = 0; k < 8; ++k)
+      a[k] = _mm512_add_epi64(a[k], _mm512_load_si512(p + i + 64 * k));
+  for (int k = 1; k < 8; ++k)
+    a[0] = _mm512_add_epi64(a[0], a[k]);
+  alignas(64) uint64_t lanes[8];
+  _mm512_store_si512(lanes, a[0]);
+  return lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
+}
+
+uint64_t sum_plain(const uint8_t* p, uint64_t bytes) {
+  __m128i a[8] = {};
+  for (uint64_t i = 0; i < bytes; i += 128)
+    for (int k = 0; k < 8; ++k)
+      a[k] = _mm_add_epi64(a[k], _mm_load_si128(reinterpret_cast<const __m128i*>(p + i + 16 * k)));
+  for (int k = 1; k < 8; ++k)
+    a[0] = _mm_add_epi64(a[0], a[k]);
+  return uint64_t(_mm_cvtsi128_si64(a[0]));
+}
+
+// Each returns the number of floating-point operations it did.
+__attribute__((target("avx512f,avx512bf16"))) double multiply_avx512_bf16(int64_t rounds) {
+  __m512 acc[16];
+  for (auto& a : acc)
+    a = _mm512_setzero_ps();
+  __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80), y = (__m512bh)_mm512_set1_epi32(0x3c003c00);
+  __asm__ volatile("" : "+v"(x), "+v"(y));
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& a : acc)
+      a = _mm512_dpbf16_ps(a, x, y);
+  for (int k = 1; k < 16; ++k)
+    acc[0] = _mm512_add_ps(acc[0], acc[k]);
+  sink += uint64_t(_mm512_cvtss_f32(acc[0]));
+  return double(rounds) * 16 * 16 * 2 * 2;
+}
+
+__attribute__((target("avx2,fma"))) double multiply_fma(int64_t rounds) {
+  __m256 acc[12];
+  for (auto& a : acc)
+    a = _mm256_setzero_ps();
+  __m256 x = _mm256_set1_ps(1.0f), y = _mm256_set1_ps(0.01f);
+  __asm__ volatile("" : "+x"(x), "+x"(y));
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& a : acc)
+      a = _mm256_fmadd_ps(x, y, a);
+  for (int k = 1; k < 12; ++k)
+    acc[0] = _mm256_add_ps(acc[0], acc[k]);
+  sink += uint64_t(_mm256_cvtss_f32(acc[0]));
+  return double(rounds) * 12 * 8 * 2;
+}
+
+__attribute__((target("avx512f"))) double multiply_fma512(int64_t rounds) {
+  __m512 acc[16];
+  for (auto& a : acc)
+    a = _mm512_setzero_ps();
+  __m512 x = _mm512_set1_ps(1.0f), y = _mm512_set1_ps(0.01f);
+  __asm__ volatile("" : "+v"(x), "+v"(y));
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& a : acc)
+      a = _mm512_fmadd_ps(x, y, a);
+  for (int k = 1; k < 16; ++k)
+    acc[0] = _mm512_add_ps(acc[0], acc[k]);
+  sink += uint64_t(_mm512_cvtss_f32(acc[0]));
+  return double(rounds) * 16 * 16 * 2;
+}
+
+// Four accumulator tiles of 16 x 16 and two tiles each of both operands, as a 32 x 32 block product would use them.
+__attribute__((target("amx-tile,amx-bf16"))) double multiply_amx(int64_t rounds) {
+  struct alignas(64) Config {
+    uint8_t palette, start, zero[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+  } config = {};
+  config.palette = 1;
+  for (int i = 0; i < 8; ++i)
+    config.bytes[i] = 64, config.rows[i] = 16;
+  // The intrinsic of some compilers claims only part of the block; this says that all of it is read.
+  __asm__ volatile("" : : "m"(config) : "memory");
+  _tile_loadconfig(&config);
+  alignas(64) uint16_t operand[16 * 32];
+  for (auto& v : operand)
+    v = 0x3c00;
+  __asm__ volatile("" : : "m"(operand) : "memory");
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_loadd(4, operand, 64);
+  _tile_loadd(5, operand, 64);
+  _tile_loadd(6, operand, 64);
+  _tile_loadd(7, operand, 64);
+  for (int64_t i = 0; i < rounds; ++i) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+  return double(rounds) * 4 * 16 * 16 * 32 * 2;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  size_t n = values.size();
+  return n == 0 ? 0 : n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+} // namespace
+
+Result<Stream> Stream::make(Device& device, uint64_t bytes) {
+  uint64_t available = os::available_memory();
+  bytes = std::max(kPiece, std::min(bytes, available / 4) / kPiece * kPiece);
+  Stream stream;
+  R1_ASSIGN_OR_RETURN(stream.memory_, os::Memory::allocate(bytes));
+  uint8_t* base = stream.memory_.data();
+  R1_RETURN_IF_ERROR(device.parallel([&](int part, int parts) {
+    uint64_t begin = bytes / kPiece * uint64_t(part) / uint64_t(parts) * kPiece;
+    uint64_t end = bytes / kPiece * uint64_t(part + 1) / uint64_t(parts) * kPiece;
+    std::fill(base + begin, base + end, uint8_t(1));
+  }));
+  return stream;
+}
+
+double Stream::bytes_per_second(Device& device, int passes) {
+  static const auto sum = cpu::has_feature("avx512f") ? sum_avx512 : sum_plain;
+  uint64_t pieces = memory_.bytes() / kPiece;
+  std::vector<double> rates;
+  for (int pass = 0; pass <= passes; ++pass) {
+    std::atomic<uint64_t> next{0}; // pieces are shared out as they come, as the tiles of a launch are
+    double begin = os::now();
+    Status ran = device.parallel([&](int, int) {
+      uint64_t total = 0;
+      for (uint64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < pieces;)
+        total += sum(memory_.data() + i * kPiece, kPiece);
+      sink += total;
+    });
+    double seconds = os::now() - begin;
+    if (!ran.ok())
+      return 0;
+    if (pass > 0)
+      rates.push_back(double(pieces * kPiece) / seconds); // the first pass warms up
+  }
+  return median(rates);
+}
+
+MatrixRate matrix_rate(Device& device, const artifact::Target& target) {
+  auto uses = [&](std::string_view part) {
+    for (const flatbuffers::String* f : *target.features())
+      if (f->string_view().find(part) != std::string_view::npos)
+        return true;
+    return false;
+  };
+  double (*multiply)(int64_t) = multiply_fma;
+  MatrixRate rate{"fma-f32", 0};
+  if (uses("avx512") && cpu::has_feature("avx512f"))
+    rate.instruction = "avx512-fma-f32", multiply = multiply_fma512;
+  if (uses("avx512") && uses("bf16") && cpu::has_feature("avx512bf16"))
+    rate.instruction = "avx512-bf16", multiply = multiply_avx512_bf16;
+  if (uses("amx") && cpu::has_feature("amx-bf16") && os::request_amx().ok())
+    rate.instruction = "amx-bf16", multiply = multiply_amx;
+  if (multiply == multiply_fma && !cpu::has_feature("fma"))
+    return rate;
+  std::vector<double> rates;
+  int64_t rounds = 1000;
+  for (int pass = 0; pass < 8;) {
+    std::atomic<uint64_t> operations{0};
+    double begin = os::now();
+    Status ran = device.parallel([&](int, int) { operations += uint64_t(multiply(rounds)); });
+    double seconds = os::now() - begin;
+    if (!ran.ok())
+      return rate;
+    if (seconds < 0.02) { // long enough for the clock and for all threads to be awake
+      rounds *= 2;
+      continue;
+    }
+    rates.push_back(double(operations) / seconds);
+    ++pass;
+  }
+  rate.flops_per_second = median(rates);
+  return rate;
+}
+
+} // namespace r1::bench

@@ -1,0 +1,359 @@
+#include "runtime/device/cpu/cpu_device.h"
+
+#include <algorithm>
+
+#include "runtime/device/cpu/abi.h"
+#include "runtime/device/cpu/features.h"
+#include "runtime/device/cpu/pool.h"
+#include "runtime/device/cpu/weights.h"
+
+namespace r1::cpu {
+namespace {
+
+using artifact::Dim;
+using artifact::IoSlot;
+constexpr int kIoSlots = int(IoSlot::MAX) + 1;
+
+// A launch with nothing left to look up.
+struct Prepared {
+  Kernel kernel;
+  uint32_t buffers, factor, factors; // ranges of PreparedEntry::buffers and ::factors
+  bool after;
+};
+
+struct PreparedEntry {
+  std::vector<Prepared> launches;
+  std::vector<void*> buffers;
+  std::vector<artifact::GridFactor> factors;
+  std::vector<LaunchTime> times;
+};
+
+// A target's machine code, loaded.
+struct Image {
+  os::SharedObject object;
+  const Kernel* kernels = nullptr;
+
+  static Result<Image> load(const artifact::Reader& reader, const artifact::Target& target) {
+    for (const flatbuffers::String* f : *target.features())
+      if (f->str().find("amx") != std::string::npos) {
+        R1_RETURN_IF_ERROR(os::request_amx());
+        break;
+      }
+    std::string name = target.name()->str();
+    R1_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes,
+                        reader.read_section(*target.image(), ("the image of " + name).c_str()));
+    Image image;
+    R1_ASSIGN_OR_RETURN(image.object, os::SharedObject::load(bytes, name));
+    R1_ASSIGN_OR_RETURN(void* symbol, image.object.symbol(kQuerySymbol));
+    uint32_t count = 0;
+    image.kernels = reinterpret_cast<Query>(symbol)(kAbiVersion, &count);
+    if (!image.kernels)
+      return fail(
+          Code::kVersion,
+          "the image of %s does not speak version %u of the kernel interface; compile the artifact again",
+          name.c_str(), kAbiVersion);
+    if (count != target.kernels()->size())
+      return fail(Code::kCorrupt,
+                  "the image of %s has %u kernels, the index names %u; compile the artifact again",
+                  name.c_str(), count, target.kernels()->size());
+    for (uint32_t i = 0; i < count; ++i)
+      if (!image.kernels[i])
+        return fail(Code::kCorrupt, "kernel %u of the image of %s is absent; compile the artifact again", i,
+                    name.c_str());
+    return image;
+  }
+};
+
+uint64_t round64(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+class CpuDevice final : public Device {
+public:
+  CpuDevice(const artifact::Reader& reader, const artifact::Target& target, const DeviceOptions& options)
+      : reader_(reader), target_(target), options_(options),
+        pool_(options.threads > 0 ? options.threads : os::default_threads()) {}
+
+  Status open() {
+    plan();
+    R1_RETURN_IF_ERROR(check_memory());
+    R1_RETURN_IF_ERROR(load_image());
+    R1_ASSIGN_OR_RETURN(weights_, load_weights(reader_, target_, options_, pool_));
+    R1_ASSIGN_OR_RETURN(arena_, os::Memory::allocate(memory_.arena));
+    R1_ASSIGN_OR_RETURN(cache_, os::Memory::allocate(memory_.cache));
+    R1_ASSIGN_OR_RETURN(other_, os::Memory::allocate(memory_.other));
+    for (const artifact::Entry* e : *target_.entries())
+      prepare(*e);
+    return Status();
+  }
+
+  const MemoryPlan& memory() const override { return memory_; }
+  uint32_t cache_pages() const override { return pages_; }
+  int threads() const override { return pool_.threads(); }
+
+  Status write(IoSlot slot, uint64_t first, std::span<const int32_t> values) override {
+    uint64_t room = io_bytes_[int(slot)] / 4;
+    if (first > room || values.size() > room - first)
+      return fail(Code::kInternal, "%llu values at %llu do not fit input %s of %llu",
+                  (unsigned long long)values.size(), (unsigned long long)first, EnumNameIoSlot(slot),
+                  (unsigned long long)room);
+    std::copy(values.begin(), values.end(), reinterpret_cast<int32_t*>(io(slot)) + first);
+    return Status();
+  }
+
+  Status run(uint32_t number, const StepShape& shape) override {
+    const artifact::Entry& e = *target_.entries()->Get(number);
+    if (shape.tokens < 1 || shape.tokens > e.max_tokens() || shape.logit_rows < 0 ||
+        shape.logit_rows > e.max_logit_rows() || shape.context < 1 ||
+        shape.context > reader_.index().model()->max_context())
+      return fail(Code::kInternal,
+                  "a step of %lld tokens, %lld logit rows and context %lld does not fit entry %u",
+                  (long long)shape.tokens, (long long)shape.logit_rows, (long long)shape.context, number);
+    PreparedEntry& entry = entries_[number];
+    Step step{entry, {shape.tokens, shape.logit_rows, shape.context}, *this};
+    form_waves(entry, step.dims);
+    double begin = options_.profile ? os::now() : 0;
+    pool_.run(wave_tiles_, &CpuDevice::work, &step, options_.profile ? ends_.data() : nullptr);
+    if (options_.profile) {
+      for (size_t i = 0; i < entry.launches.size(); ++i) {
+        entry.times[i].seconds += ends_[i] - begin;
+        entry.times[i].calls += wave_tiles_[i] > 0;
+        begin = ends_[i];
+      }
+    }
+    return Status();
+  }
+
+  Result<const float*> logits(int64_t rows) override {
+    uint64_t needed = uint64_t(rows) * reader_.index().model()->logits_stride() * 4;
+    if (rows < 0 || needed > io_bytes_[int(IoSlot::Logits)])
+      return fail(Code::kInternal, "%lld rows of logits asked for", (long long)rows);
+    return reinterpret_cast<const float*>(io(IoSlot::Logits));
+  }
+
+  Status parallel(const std::function<void(int, int)>& body) override {
+    // One wave of one tile a thread: a thread that comes late leaves its tile to another, which is what run() does too.
+    struct Context {
+      const std::function<void(int, int)>& body;
+      int parts;
+    } context{body, pool_.threads()};
+    uint32_t tiles = uint32_t(pool_.threads());
+    pool_.run(
+        {&tiles, 1},
+        [](void* p, size_t, int64_t begin, int64_t end, int) {
+          Context& c = *static_cast<Context*>(p);
+          for (int64_t i = begin; i < end; ++i)
+            c.body(int(i), c.parts);
+        },
+        &context);
+    return Status();
+  }
+
+  std::vector<LaunchTime> take_profile(uint32_t entry) override {
+    std::vector<LaunchTime> times = entries_[entry].times;
+    for (LaunchTime& t : entries_[entry].times)
+      t.seconds = 0, t.calls = 0;
+    return times;
+  }
+
+private:
+  struct Step {
+    PreparedEntry& entry;
+    int64_t dims[kDimCount];
+    CpuDevice& device;
+  };
+
+  uint8_t* io(IoSlot slot) const { return other_.data() + io_offset_[int(slot)]; }
+
+  void plan() {
+    const artifact::Model& m = *reader_.index().model();
+    uint32_t a_sequence = (m.max_context() + m.page_tokens() - 1) / m.page_tokens();
+    uint32_t sequences = options_.cache_sequences ? options_.cache_sequences : m.max_batch();
+    uint32_t room = a_sequence;
+    if (options_.cache_tokens > 0)
+      room = uint32_t(
+          std::min<int64_t>(a_sequence, (options_.cache_tokens + m.page_tokens() - 1) / m.page_tokens()));
+    pages_ = room * std::min(sequences, m.max_batch());
+    for (uint32_t s : *target_.segments()) {
+      const artifact::Segment& segment = *reader_.index().segments()->Get(s);
+      if (!options_.map_weights || !segment.section())
+        memory_.weights += segment.bytes(); // a mapped file is not ours
+    }
+    memory_.cache = uint64_t(pages_) * m.cache_page_bytes() * m.cache_layers();
+    uint64_t tokens = 0, rows = 0;
+    for (const artifact::Entry* e : *target_.entries()) {
+      memory_.arena = std::max(memory_.arena, e->arena_bytes());
+      tokens = std::max<uint64_t>(tokens, e->max_tokens());
+      rows = std::max<uint64_t>(rows, e->max_logit_rows());
+    }
+    for (const artifact::Kernel* k : *target_.kernels())
+      scratch_stride_ = std::max(scratch_stride_, k->scratch_bytes());
+    scratch_stride_ = (scratch_stride_ + 4095) / 4096 * 4096; // no two threads on one page
+    uint64_t bytes[kIoSlots] = {};
+    for (IoSlot s : {IoSlot::TokenIds, IoSlot::Positions, IoSlot::Slots})
+      bytes[int(s)] = tokens * 4;
+    bytes[int(IoSlot::PageTable)] = uint64_t(m.max_batch()) * a_sequence * 4;
+    bytes[int(IoSlot::LogitRows)] = rows * 4;
+    bytes[int(IoSlot::Logits)] = rows * m.logits_stride() * 4;
+    bytes[int(IoSlot::Hidden)] = tokens * m.hidden_size() * 4;
+    for (int s = 0; s < kIoSlots; ++s) {
+      io_offset_[s] = memory_.other;
+      io_bytes_[s] = bytes[s];
+      memory_.other += round64(bytes[s]);
+    }
+    scratch_offset_ = (memory_.other + 4095) / 4096 * 4096;
+    memory_.other = scratch_offset_ + scratch_stride_ * uint64_t(pool_.threads());
+  }
+
+  Status check_memory() const {
+    uint64_t available = options_.memory_limit ? options_.memory_limit : os::available_memory();
+    if (memory_.total() <= available)
+      return Status();
+    auto mib = [](uint64_t bytes) { return double(bytes) / (1 << 20); };
+    return fail(Code::kOutOfMemory,
+                "the model needs %.0f MiB of memory (weights %.0f, cache %.0f, activations %.0f, other %.0f) "
+                "and %.0f MiB are "
+                "available; free some memory, or use a smaller --context or a model compiled with a smaller "
+                "--max-batch",
+                mib(memory_.total()), mib(memory_.weights), mib(memory_.cache), mib(memory_.arena),
+                mib(memory_.other), mib(available));
+  }
+
+  Status load_image() {
+    R1_ASSIGN_OR_RETURN(image_, Image::load(reader_, target_));
+    return Status();
+  }
+
+  void* resolve(const artifact::Argument& a) const {
+    switch (a.space()) {
+    case artifact::Space::Arena:
+      return arena_.data() + a.offset();
+    case artifact::Space::Segment:
+      return weights_[a.index()].data() + a.offset();
+    case artifact::Space::Io:
+      return io(IoSlot(a.index()));
+    case artifact::Space::Cache:
+      return cache_.data() + uint64_t(a.index()) * pages_ * reader_.index().model()->cache_page_bytes();
+    }
+    return nullptr;
+  }
+
+  void prepare(const artifact::Entry& e) {
+    PreparedEntry entry;
+    uint32_t number = 0;
+    for (const artifact::Launch* l : *e.launches()) {
+      entry.launches.push_back({image_.kernels[l->kernel()], uint32_t(entry.buffers.size()),
+                                uint32_t(entry.factors.size()), l->grid()->size(), l->after()});
+      for (const artifact::Argument* a : *l->arguments())
+        entry.buffers.push_back(resolve(*a));
+      for (const artifact::GridFactor* f : *l->grid())
+        entry.factors.push_back(*f);
+      entry.times.push_back({number++, 0, 0});
+    }
+    entries_.push_back(std::move(entry));
+  }
+
+  // A wave is a launch that waits for all before it, and those after it that do not wait.
+  void form_waves(const PreparedEntry& entry, const int64_t* dims) {
+    size_t count = entry.launches.size();
+    launch_tiles_.resize(count);
+    wave_tiles_.clear();
+    wave_first_.clear();
+    for (size_t i = 0; i < count; ++i) {
+      const Prepared& l = entry.launches[i];
+      uint64_t tiles = 1;
+      for (uint32_t f = l.factor; f < l.factor + l.factors; ++f) {
+        const artifact::GridFactor& g = entry.factors[f];
+        tiles *=
+            g.dim() == Dim::Const ? g.value() : (uint64_t(dims[int(g.dim())]) + g.value() - 1) / g.value();
+      }
+      launch_tiles_[i] = uint32_t(tiles);
+      bool joins = !l.after && !wave_tiles_.empty() && !options_.profile &&
+                   uint64_t(wave_tiles_.back()) + tiles < UINT32_MAX;
+      if (joins) {
+        wave_tiles_.back() += uint32_t(tiles);
+      } else {
+        wave_tiles_.push_back(uint32_t(tiles));
+        wave_first_.push_back(uint32_t(i));
+      }
+    }
+    ends_.resize(wave_tiles_.size());
+  }
+
+  static void work(void* context, size_t wave, int64_t begin, int64_t end, int thread) {
+    Step& step = *static_cast<Step*>(context);
+    CpuDevice& d = step.device;
+    void* scratch = d.other_.data() + d.scratch_offset_ + d.scratch_stride_ * uint64_t(thread);
+    uint32_t launch = d.wave_first_[wave];
+    for (int64_t first = 0; begin < end; ++launch) {
+      int64_t tiles = d.launch_tiles_[launch];
+      if (begin < first + tiles) {
+        const Prepared& l = step.entry.launches[launch];
+        int64_t stop = std::min(end, first + tiles);
+        l.kernel(step.entry.buffers.data() + l.buffers, step.dims, begin - first, stop - first, scratch);
+        begin = stop;
+      }
+      first += tiles;
+    }
+  }
+
+  const artifact::Reader& reader_;
+  const artifact::Target& target_;
+  DeviceOptions options_;
+  Pool pool_;
+  MemoryPlan memory_;
+  uint32_t pages_ = 0;
+  uint64_t io_offset_[kIoSlots], io_bytes_[kIoSlots];
+  uint64_t scratch_offset_ = 0, scratch_stride_ = 0;
+  Image image_;
+  std::vector<os::Memory> weights_;
+  os::Memory arena_, cache_, other_;
+  std::vector<PreparedEntry> entries_;
+  std::vector<uint32_t> launch_tiles_, wave_tiles_, wave_first_; // of the running step
+  std::vector<double> ends_;
+};
+
+} // namespace
+
+Status can_run(const artifact::Target& target) {
+  if (target.device() != artifact::Device::Cpu)
+    return fail(Code::kUnsupported, "%s is not for a CPU", target.name()->c_str());
+  std::vector<std::string> needed, missing;
+  for (const flatbuffers::String* f : *target.features())
+    needed.push_back(f->str());
+  missing = missing_features(needed);
+  if (missing.empty())
+    return Status();
+  std::string list;
+  for (const std::string& m : missing)
+    list += (list.empty() ? "" : ", ") + m;
+  return fail(Code::kUnsupported, "this CPU lacks %s, which %s needs; compile the model with --target %s",
+              list.c_str(), target.name()->c_str(), std::string(best_target()).c_str());
+}
+
+Status check_image(const artifact::Reader& reader, const artifact::Target& target) {
+  R1_RETURN_IF_ERROR(can_run(target));
+  return Image::load(reader, target).status();
+}
+
+int strength(const artifact::Target& target) {
+  int best = 0;
+  for (const flatbuffers::String* f : *target.features()) {
+    std::string_view name = f->string_view();
+    int level = name.starts_with("amx")                                ? 4
+                : name.starts_with("avx512") && name.ends_with("bf16") ? 3
+                : name.starts_with("avx512")                           ? 2
+                : name.starts_with("avx2")                             ? 1
+                                                                       : 0;
+    best = std::max(best, level);
+  }
+  return best * 1000 + int(std::min<uint32_t>(target.features()->size(), 999));
+}
+
+Result<std::unique_ptr<Device>> open(const artifact::Reader& reader, const artifact::Target& target,
+                                     const DeviceOptions& options) {
+  R1_RETURN_IF_ERROR(can_run(target));
+  auto device = std::make_unique<CpuDevice>(reader, target, options);
+  R1_RETURN_IF_ERROR(device->open());
+  return std::unique_ptr<Device>(std::move(device));
+}
+
+} // namespace r1::cpu

@@ -1,0 +1,35 @@
+# How `lit` runs the tests of this folder: README.md. Values of one build folder come from lit.site.cfg.py.
+import os
+
+import lit.formats
+
+config.name = "r1c"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs"]
+config.test_source_root = config.source + "/test/lit"
+config.test_exec_root = config.build + "/test/lit"
+
+# A test says `r1-opt`, `FileCheck`, `not`; they are this build's and LLVM's.
+tools = [config.build + "/tools/" + tool for tool in ("r1-opt", "r1c", "r1run")]
+config.environment["PATH"] = os.pathsep.join(tools + [config.llvm_bin, os.environ["PATH"]])
+config.environment["FILECHECK_OPTS"] = "--dump-input-filter=error"
+config.substitutions.append(("%example", config.source + "/examples/tiny_r1"))
+config.substitutions.append(("%python", config.python))
+
+for folder in tools:
+    if os.path.exists(os.path.join(folder, os.path.basename(folder))):
+        config.available_features.add(os.path.basename(folder))
+
+with open("/proc/cpuinfo") as file:
+    flags = next((line.split() for line in file if line.startswith("flags")), [])
+for feature, needed in (("avx2", ["avx2", "fma"]), ("avx512", ["avx512f", "avx512bw", "avx512vl", "avx512dq"]),
+                        ("amx", ["amx_tile", "amx_bf16"])):
+    if all(flag in flags for flag in needed):
+        config.available_features.add(feature)
+
+# Data too big to ship lies beside the checkout; where it is absent, tests that say `REQUIRES: shared` do not run.
+shared = os.environ.get("R1C_SHARED", config.source + "/../shared")
+if os.path.isdir(shared):
+    config.available_features.add("shared")
+    config.substitutions.append(("%shared", os.path.abspath(shared)))

@@ -1,0 +1,203 @@
+// Each fusion fires where it should, says so or why not, and computes what was computed before. Most only
+// group operations: then interpretation gives the same bits. absorb-kv-b reassociates sums: within float
+// rounding.
+#include "test/unit/compiler/optimize/Support.h"
+
+namespace r1::optimize::test {
+namespace {
+
+using namespace r1::interpret::test;
+constexpr int64_t kTokens = 16, kDecodeFrom = 10;
+constexpr double kReassociated = 1e-5; // sums of floats in another order
+
+// A model and its logits before any fusion. Made once for each configuration and kept: many tests start from
+// it.
+struct Baseline {
+  explicit Baseline(const json& text) : model(text) {
+    mlir::MLIRContext context;
+    auto module = model.import(context);
+    plain = model.logits(*module, kTokens, kDecodeFrom);
+    roundActivations(*module);
+    rounded = model.logits(*module, kTokens, kDecodeFrom);
+  }
+  static Baseline& of(const json& text) {
+    static std::map<std::string, std::unique_ptr<Baseline>> known;
+    std::unique_ptr<Baseline>& baseline = known[text.dump()];
+    if (!baseline)
+      baseline = std::make_unique<Baseline>(text);
+    return *baseline;
+  }
+  TinyModel model;
+  std::vector<float> plain, rounded;
+};
+
+// Interpretation of `text` before and after one fusion, alone; with `rounded`, both after bf16-activations
+// (which runs before the grouping fusions and gives cast-into-producer its casts).
+struct Alone {
+  Alone(const json& text, llvm::StringRef name, bool rounded)
+      : model(Baseline::of(text).model),
+        before(rounded ? Baseline::of(text).rounded : Baseline::of(text).plain) {
+    module = model.import(listening.context);
+    if (rounded)
+      roundActivations(*module);
+    runFusion(*module, name);
+    after = model.logits(*module, kTokens, kDecodeFrom);
+  }
+  Listening listening;
+  TinyModel& model;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<float> before, after;
+};
+
+std::vector<std::pair<const char*, json>> models() {
+  return {{"R1", tinyR1()},
+          {"Moonlight", moonlight()},
+          {"V2", tinyV2()},
+          {"odd", oddSizes()},
+          {"aligned FP8", alignedFp8()}};
+}
+
+// Grouping and stacking change no bit, with and without rounding, on every kind of model.
+void expectSameBits(llvm::StringRef name) {
+  for (const auto& [what, text] : models())
+    for (bool rounded : {false, true}) {
+      Alone run(text, name, rounded);
+      EXPECT_EQ(run.before.size(), size_t(kTokens * run.model.config.vocabSize)) << what;
+      EXPECT_EQ(run.before, run.after) << name.str() << " on " << what << (rounded ? ", rounded" : "");
+    }
+}
+
+TEST(MergeQkvA, SameBits) { expectSameBits("merge-qkv-a"); }
+TEST(FuseRouterTopk, SameBits) { expectSameBits("router-topk"); }
+TEST(FuseGateUpSiluMul, SameBits) { expectSameBits("gate-up-silu-mul"); }
+TEST(FuseRopeCacheWrite, SameBits) { expectSameBits("rope-cache-write"); }
+TEST(FuseCombineResidual, SameBits) { expectSameBits("combine-residual"); }
+TEST(FuseResidualNorm, SameBits) { expectSameBits("residual-norm"); }
+TEST(FuseNormIntoLinear, SameBits) { expectSameBits("norm-into-linear"); }
+TEST(FuseCastIntoProducer, SameBits) { expectSameBits("cast-into-producer"); }
+
+TEST(AbsorbKvB, EqualWithinFloatRounding) {
+  for (const auto& [what, text] : models()) {
+    Alone run(text, "absorb-kv-b", /*rounded=*/false);
+    EXPECT_LE(relativeError(run.after, run.before), kReassociated) << what;
+    EXPECT_NE(run.before, run.after) << what << ": nothing was reassociated?";
+  }
+}
+
+TEST(AbsorbKvB, DecodeIsAbsorbedAndPrefillKeepsThePlainForm) {
+  Alone run(tinyR1(), "absorb-kv-b", false);
+  EXPECT_EQ(countOf<ir::AttentionOp>(*run.module, "decode"), 0);
+  EXPECT_EQ(countOf<ir::LatentAttentionOp>(*run.module, "decode"), 3);
+  EXPECT_EQ(countOf<ir::AttentionOp>(*run.module, "prefill"), 3);
+  EXPECT_EQ(run.listening.count(true, "absorb-kv-b", "decode", "80 cached elements a token for all 4 heads"),
+            3);
+  EXPECT_EQ(run.listening.count(false, "absorb-kv-b", "prefill", "many queries share the keys"), 3);
+}
+
+TEST(MergeQkvA, StacksWhatReadsTheSameRow) {
+  for (const auto& [text, rows] :
+       {std::pair(tinyR1(), "48 + 80"), std::pair(moonlight(), "192 + 80"), std::pair(alignedFp8(), "fp8")}) {
+    Alone run(text, "merge-qkv-a", false);
+    int layers = run.model.config.numLayers;
+    for (const char* entry : {"prefill", "decode"}) {
+      EXPECT_EQ(
+          run.listening.count(true, "merge-qkv-a", entry, "2 linear layers over the same input are one"),
+          layers)
+          << rows;
+      EXPECT_EQ(countOf<ir::ConcatRowsOp>(*run.module, entry),
+                llvm::StringRef(rows) == "fp8" ? 2 * layers : layers)
+          << rows;
+    }
+  }
+}
+
+TEST(MergeQkvA, LeavesWhatWouldCutAScaleBlock) {
+  Alone run(oddSizes(), "merge-qkv-a", false);
+  EXPECT_EQ(run.listening.count(false, "merge-qkv-a", "decode",
+                                "37 rows are not a multiple of 128, the height of a scale block"),
+            2);
+  EXPECT_EQ(countOf<ir::ConcatRowsOp>(*run.module, "decode"), 0);
+}
+
+TEST(FuseRouterTopk, FiresOnSmallRoutersAndSaysWhyNotOnLargeOnes) {
+  Alone small(tinyR1(), "router-topk", true);
+  for (const char* entry : {"prefill", "decode"}) {
+    EXPECT_EQ(fusedWith(*small.module, entry, "router-topk"), 2);
+    EXPECT_EQ(small.listening.count(true, "router-topk", entry, "logits of 16 experts"), 2);
+  }
+  Listening listening;
+  TinyModel large(with(tinyR1(), {{"hidden_size", 4096}, {"n_routed_experts", 256}}));
+  auto module = large.import(listening.context);
+  runFusion(*module, "router-topk");
+  EXPECT_EQ(fusedWith(*module, "decode", "router-topk"), 0);
+  EXPECT_EQ(listening.count(false, "router-topk", "decode", "2097152 bytes of router weight on one thread"),
+            2);
+  EXPECT_EQ(fusedWith(*module, "prefill", "router-topk"), 2);
+}
+
+TEST(FuseGateUpSiluMul, FiresOnDenseSharedAndRoutedExperts) {
+  Alone run(tinyR1(), "gate-up-silu-mul", true);
+  for (const char* entry : {"prefill", "decode"}) {
+    EXPECT_EQ(fusedWith(*run.module, entry, "gate-up-silu-mul"), 1 + 2 * 2);
+    EXPECT_EQ(run.listening.count(true, "gate-up-silu-mul", entry), 1 + 2 * 2);
+  }
+}
+
+TEST(FuseRopeCacheWrite, FiresInEveryLayer) {
+  Alone run(tinyR1(), "rope-cache-write", true);
+  EXPECT_EQ(fusedWith(*run.module, "decode", "rope-cache-write"), 3);
+  EXPECT_EQ(run.listening.count(true, "rope-cache-write", "decode"), 3);
+}
+
+TEST(FuseCombineResidual, TakesSharedExpertAndResidual) {
+  Alone run(tinyR1(), "combine-residual", true);
+  EXPECT_EQ(fusedWith(*run.module, "prefill", "combine-residual"), 2);
+  EXPECT_EQ(run.listening.count(true, "combine-residual", "prefill", "2 additions"), 2);
+  Alone unshared(with(tinyR1(), {{"n_shared_experts", 0}}), "combine-residual", true);
+  EXPECT_EQ(unshared.before, unshared.after);
+  EXPECT_EQ(unshared.listening.count(true, "combine-residual", "prefill", "1 additions"), 2);
+}
+
+TEST(FuseResidualNorm, FiresWhereAnAdditionFeedsANorm) {
+  Alone run(tinyR1(), "residual-norm", true);
+  // Three post-attention norms and the input norms of layers 1 and 2; not the first, after the embedding, nor
+  // the last, after the gather.
+  EXPECT_EQ(fusedWith(*run.module, "decode", "residual-norm"), 5);
+  EXPECT_EQ(run.listening.count(true, "residual-norm", "decode"), 5);
+  EXPECT_EQ(run.listening.count(false, "residual-norm", "decode", "no addition feeds this norm"), 2);
+}
+
+TEST(FuseNormIntoLinear, FiresInDecodeOnNormsWithOneReader) {
+  Alone run(tinyR1(), "norm-into-linear", true);
+  EXPECT_EQ(fusedWith(*run.module, "decode", "norm-into-linear"),
+            3 + 1); // q_a_layernorm of each layer, the last norm
+  EXPECT_EQ(run.listening.count(true, "norm-into-linear", "decode"), 4);
+  EXPECT_EQ(fusedWith(*run.module, "prefill", "norm-into-linear"), 0);
+  EXPECT_EQ(run.listening.count(false, "norm-into-linear", "prefill", "normalise all rows again"), 4);
+  EXPECT_EQ(run.listening.count(false, "norm-into-linear", "decode", "several readers"), 6);
+}
+
+TEST(FuseCastIntoProducer, FiresBehindNormsAndProducts) {
+  Alone run(tinyR1(), "cast-into-producer", true);
+  EXPECT_GE(fusedWith(*run.module, "decode", "cast-into-producer"), 3 * 3);
+  EXPECT_EQ(run.listening.count(true, "cast-into-producer", "decode"),
+            fusedWith(*run.module, "decode", "cast-into-producer"));
+}
+
+TEST(Fusion, EveryRemarkNamesAPlaceInTheModel) {
+  Listening listening;
+  TinyModel model(tinyR1());
+  auto module = model.import(listening.context);
+  std::vector<std::unique_ptr<mlir::Pass>> passes;
+  for (const Fusion& fusion : fusions())
+    passes.push_back(fusion.create());
+  runPasses(*module, std::move(passes));
+  EXPECT_GT(listening.remarks.size(), 50u);
+  for (const Remark& remark : listening.remarks) {
+    EXPECT_FALSE(remark.location.empty()) << remark.fusion << ": " << remark.text;
+    EXPECT_FALSE(remark.text.empty()) << remark.fusion;
+  }
+}
+
+} // namespace
+} // namespace r1::optimize::test

@@ -1,0 +1,100 @@
+// bench: a table for people, one JSON object for programs.
+#include <nlohmann/json.hpp>
+
+#include "runtime/bench/bench.h"
+#include "tools/r1run/commands.h"
+#include "tools/r1run/output.h"
+
+namespace r1run {
+
+using namespace r1;
+
+static nlohmann::ordered_json to_json(const Program& program, const BenchArgs& args, const bench::Report& r) {
+  return {{"model", program.model().name()->str()},
+          {"target", program.target().name()->str()},
+          {"threads", program.device().threads()},
+          {"batch", args.batch},
+          {"prompt_tokens", args.prompt_tokens},
+          {"new_tokens", args.new_tokens},
+          {"repetitions", args.repetitions},
+          {"prefill_tokens_per_second", r.prefill_tokens_per_second},
+          {"prefill_seconds", r.prefill_seconds},
+          {"decode_tokens_per_second", r.decode_tokens_per_second},
+          {"decode_step_seconds", r.decode_step_seconds},
+          {"weight_bytes_per_step", r.weight_bytes_per_step},
+          {"cache_bytes_per_step", r.cache_bytes_per_step},
+          {"bytes_per_token", r.bytes_per_token},
+          {"flops_per_token", r.flops_per_token},
+          {"stream_bytes", r.stream_bytes},
+          {"bandwidth_before", r.bandwidth_before},
+          {"bandwidth_after", r.bandwidth_after},
+          {"bandwidth", r.bandwidth},
+          {"matrix_instruction", r.matrix_instruction},
+          {"matrix_rate_before", r.matrix_before},
+          {"matrix_rate_after", r.matrix_after},
+          {"matrix_rate", r.matrix_rate},
+          {"decode_bandwidth_ratio", r.decode_bandwidth_ratio},
+          {"prefill_matrix_ratio", r.prefill_matrix_ratio}};
+}
+
+static std::string table(const Program& program, const BenchArgs& args, const bench::Report& r) {
+  std::string text = format(
+      "%s, %s, %d threads, batch %lld, %lld prompt and %lld new tokens, medians of %d runs\n",
+      program.model().name()->c_str(), program.target().name()->c_str(), program.device().threads(),
+      (long long)args.batch, (long long)args.prompt_tokens, (long long)args.new_tokens, args.repetitions);
+  text += format("prefill    %10.1f tokens/s   %.3g GFLOP/token   %.1f GFLOP/s   %5.1f %% of %s\n",
+                 r.prefill_tokens_per_second, r.flops_per_token / 1e9,
+                 r.flops_per_token * r.prefill_tokens_per_second / 1e9, 100 * r.prefill_matrix_ratio,
+                 r.matrix_instruction.c_str());
+  text += format("decode     %10.1f tokens/s   %.3f MB/token      %.2f GB/s      %5.1f %% of the stream\n",
+                 r.decode_tokens_per_second, r.bytes_per_token / 1e6,
+                 r.weight_bytes_per_step / r.decode_step_seconds / 1e9, 100 * r.decode_bandwidth_ratio);
+  text += format("bandwidth  %10.2f GB/s       (%.2f before, %.2f after, %s streamed)\n", r.bandwidth / 1e9,
+                 r.bandwidth_before / 1e9, r.bandwidth_after / 1e9, size(double(r.stream_bytes)).c_str());
+  text += format("matrix     %10.1f GFLOP/s    (%.1f before, %.1f after, %s)\n", r.matrix_rate / 1e9,
+                 r.matrix_before / 1e9, r.matrix_after / 1e9, r.matrix_instruction.c_str());
+  return text;
+}
+
+Status bench(const BenchArgs& args) {
+  DeviceOptions device;
+  device.random_weights = args.random_weights.has_value();
+  device.random_seed = args.random_weights.value_or(0);
+  device.profile = args.profile;
+  R1_ASSIGN_OR_RETURN(auto program, open_program(args, args.batch, device));
+  bench::Options options;
+  options.prompt_tokens = args.prompt_tokens;
+  options.new_tokens = args.new_tokens;
+  options.batch = args.batch;
+  options.repetitions = args.repetitions;
+  options.seed = args.random_weights.value_or(0);
+  R1_ASSIGN_OR_RETURN(bench::Report report, bench::run(*program, options));
+  std::vector<bench::ProfileRow> rows;
+  if (args.profile)
+    rows = bench::profile(*program);
+  if (args.json) {
+    nlohmann::ordered_json json = to_json(*program, args, report);
+    for (const bench::ProfileRow& row : rows)
+      json["profile"].push_back({{"entry", row.entry},
+                                 {"location", row.location},
+                                 {"kernel", row.kernel},
+                                 {"calls", row.calls},
+                                 {"seconds", row.seconds},
+                                 {"weight_bytes", row.weight_bytes}});
+    return print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+  std::string text = table(*program, args, report);
+  double total = 0;
+  for (const bench::ProfileRow& row : rows)
+    total += row.seconds;
+  if (!rows.empty())
+    text += "\n  share      us/call     calls     GB/s  entry, place, kernel\n";
+  for (const bench::ProfileRow& row : rows)
+    text += format("%6.1f %% %12.1f %9llu %8.2f  %s  %s  %s\n", 100 * row.seconds / total,
+                   1e6 * row.seconds / double(row.calls), (unsigned long long)row.calls,
+                   row.weight_bytes / row.seconds / 1e9, row.entry.c_str(), row.location.c_str(),
+                   row.kernel.c_str());
+  return print(text);
+}
+
+} // namespace r1run

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Sets up, builds everything and runs every test and lint; the last line counts them. Arguments go to ctest:
+#   tools/test.sh             all
+#   tools/test.sh -L fast     under a minute once it is built
+#   tools/test.sh -R gemm     what is named so
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+tools/setup.sh
+
+jobs=$(nproc)
+reports=()
+failed=0
+say() { printf 'test: %s\n' "$*"; }
+
+run() { # PRESET CTEST-ARGUMENT...: builds it and tests it
+  local preset=$1 start=$SECONDS
+  shift
+  say "building preset '$preset'"
+  tools/dev/build.sh "$preset"
+  say "built in $((SECONDS - start)) s; testing"
+  start=$SECONDS
+  rm -f "build/$preset/tests.xml"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=ignore -j "$jobs" --output-junit tests.xml \
+    --test-output-size-passed 100000000 --test-output-size-failed 100000000 "$@" || failed=1
+  [ ! -e "build/$preset/tests.xml" ] || reports+=("build/$preset/tests.xml")
+  say "tested in $((SECONDS - start)) s"
+}
+
+run dev "$@"
+# The runtime with another compiler and no LLVM in sight: it must build and speak alone.
+run runtime -LE slow "$@"
+
+python3 tools/dev/count_tests.py "${reports[@]}" || failed=1
+exit $failed
