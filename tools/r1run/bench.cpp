@@ -68,6 +68,7 @@ Status bench(const BenchArgs& args) {
   options.batch = args.batch;
   options.repetitions = args.repetitions;
   options.seed = args.random_weights.value_or(0);
+  options.stream_bytes = args.stream_mib << 20;
   R1_ASSIGN_OR_RETURN(bench::Report report, bench::run(*program, options));
   std::vector<bench::ProfileRow> rows;
   if (args.profile)

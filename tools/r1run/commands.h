@@ -30,6 +30,7 @@ struct BenchArgs : ModelArgs {
   std::optional<uint64_t> random_weights;
   int64_t prompt_tokens = 128, new_tokens = 32, batch = 1;
   int repetitions = 3;
+  uint64_t stream_mib = 2048;
   bool json = false, profile = false;
 };
 

@@ -69,7 +69,7 @@ int exit_code(const r1::Status& status) {
 
 int run(int argc, char** argv) {
   CLI::App app("Runs models that r1c compiled.", "r1run");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1); // its own message for none would hide a misspelt one
   app.set_version_flag("--version", "r1run " R1C_VERSION);
   r1::Status status;
 
@@ -108,6 +108,10 @@ int run(int argc, char** argv) {
   command->add_option("--batch", bench_args.batch, "sequences decoded together")->check(CLI::PositiveNumber);
   command->add_option("--repetitions", bench_args.repetitions, "runs that the medians are taken of")
       ->check(CLI::Range(1, 1000));
+  command
+      ->add_option("--stream-mib", bench_args.stream_mib,
+                   "memory streamed to measure bandwidth; default: 2048 MiB")
+      ->check(CLI::Range(16, 1 << 20));
   command->add_flag("--json", bench_args.json, "one JSON object on standard output");
   command->add_flag("--profile", bench_args.profile, "time of every launch, summed by kernel and place");
   command->callback([&] { status = bench(bench_args); });
@@ -145,6 +149,12 @@ int run(int argc, char** argv) {
     if (error.get_exit_code() == 0)
       return app.exit(error); // --help, --version
     note(std::string("r1run: error: ") + error.what() + " (r1run --help)");
+    return 2;
+  }
+  if (app.get_subcommands().empty()) {
+    note("r1run: error: no command given; expected generate, chat, logits, bench, check, info, tokenize, "
+         "detokenize or "
+         "render (r1run --help)");
     return 2;
   }
   if (!status.ok() && status.code() != r1::Code::kCancelled)

@@ -41,7 +41,8 @@ TEST(Bench, FiguresAgreeWithOneAnother) {
   EXPECT_NEAR(r->prefill_tokens_per_second * r->prefill_seconds, 100, 1e-6);
   EXPECT_NEAR(r->decode_tokens_per_second * r->decode_step_seconds, 3, 1e-6);
   EXPECT_NEAR(r->cache_bytes_per_step, 3 * 110.5 * 8, 1e-6);
-  EXPECT_NEAR(r->decode_bandwidth_ratio * r->bandwidth * r->decode_step_seconds, r->weight_bytes_per_step, 1e-3);
+  EXPECT_NEAR(r->decode_bandwidth_ratio * r->bandwidth * r->decode_step_seconds, r->weight_bytes_per_step,
+              1e-3);
 }
 
 TEST(Bench, ProfileSumsByPlace) {
@@ -54,7 +55,8 @@ TEST(Bench, ProfileSumsByPlace) {
     if (i) {
       EXPECT_LE(rows[i].seconds, rows[i - 1].seconds);
     }
-    if (rows[i].entry == "Decode 3" && rows[i].kernel == "scan") scans += rows[i].calls;
+    if (rows[i].entry == "Decode 3" && rows[i].kernel == "scan")
+      scans += rows[i].calls;
   }
   EXPECT_EQ(scans, 2u * 20 * 4) << "two layers, 20 steps, a warming run and three measured ones";
   EXPECT_TRUE(profile(*program).empty());

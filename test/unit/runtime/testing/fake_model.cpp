@@ -101,6 +101,47 @@ static std::unique_ptr<EntryT> entry(EntryKind kind, uint32_t tokens) {
   return e;
 }
 
+// One token a byte. The template is
+//   {% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}
+static std::unique_ptr<TextT> text() {
+  auto out = std::make_unique<TextT>();
+  out->tokenizer = std::make_unique<TokenizerT>();
+  TokenizerT& t = *out->tokenizer;
+  t.token_offsets = {0};
+  const char* tags[] = {"<think>", "</think>"};
+  for (int id = 0; id < kVocab; ++id) {
+    if (id < 256) {
+      t.token_bytes.push_back(uint8_t(id));
+      t.byte_tokens.push_back(id);
+    } else if (id < 258) {
+      std::string_view tag = tags[id - 256];
+      t.token_bytes.insert(t.token_bytes.end(), tag.begin(), tag.end());
+    }
+    t.token_offsets.push_back(uint32_t(t.token_bytes.size()));
+    t.token_flags.push_back(id < 258 ? TokenFlag(0) : TokenFlag::Absent);
+  }
+  t.merge_offsets.assign(kVocab + 1, 0);
+  for (int i : {1, 0}) { // sorted by content
+    auto token = std::make_unique<AddedTokenT>();
+    token->content.assign(tags[i], tags[i] + strlen(tags[i]));
+    token->id = uint32_t(256 + i);
+    t.added_raw.push_back(std::move(token));
+  }
+  auto chat = std::make_unique<TemplateT>();
+  chat->name = "default";
+  chat->strings = {"messages", "m", "[", "role", "]", "content", "add_generation_prompt", "[assistant]"};
+  chat->lists = {3, 5, 6, 8, 0, 0, 0, 10, 13};
+  chat->nodes = {
+      {NodeKind::None, 0, 0, 0, 0},  {NodeKind::Name, 0, 0, 0, 0},      {NodeKind::Name, 1, 0, 0, 0},
+      {NodeKind::Text, 2, 0, 0, 0},  {NodeKind::Attribute, 2, 3, 0, 0}, {NodeKind::Output, 4, 0, 0, 0},
+      {NodeKind::Text, 4, 0, 0, 0},  {NodeKind::Attribute, 2, 5, 0, 0}, {NodeKind::Output, 7, 0, 0, 0},
+      {NodeKind::Block, 0, 4, 0, 0}, {NodeKind::For, 2, 1, 9, 4},       {NodeKind::Name, 6, 0, 0, 0},
+      {NodeKind::Text, 7, 0, 0, 0},  {NodeKind::If, 11, 12, 0, 0},      {NodeKind::Block, 7, 2, 0, 0}};
+  chat->root = 14;
+  out->templates.push_back(std::move(chat));
+  return out;
+}
+
 void write_fake_model(const std::string& path, const FakeOptions& options) {
   auto writer = Writer::create(path);
   ASSERT_TRUE(writer.ok()) << writer.status().message();
@@ -171,6 +212,8 @@ void write_fake_model(const std::string& path, const FakeOptions& options) {
     }
   }
   a.segments.push_back(std::move(segment));
+  if (options.text)
+    a.text = text();
   if (options.change)
     options.change(a);
   Status finished = writer->finish(a);

@@ -18,6 +18,8 @@ float expected_logit(std::span<const int32_t> ids, int column);
 int32_t expected_next(std::span<const int32_t> ids);
 
 struct FakeOptions {
+  bool text =
+      false; // a tokenizer of bytes, 256 "<think>", 257 "</think>", and the template of fake_model.cpp
   bool weights = true;                                   // false: as --weights=none
   std::string side_file = {};                            // weights in a file of this name beside the artifact
   std::function<void(artifact::ArtifactT&)> change = {}; // before the index is written
