@@ -61,10 +61,12 @@ R1_SKELETON(mla_decode, MlaParams) {
     const int32_t* pages = page_table + int64_t(slots[token]) * p.pages_per_sequence;
     for (int64_t start = split * p.split_tokens; start < stop; start += kPageTokens) {
       const int64_t valid = min_of(stop - start, kPageTokens);
-      const uint16_t* page = cache + pages[start / kPageTokens] * kPageTokens * p.token_stride;
-      const uint16_t* next = start + kPageTokens < stop
-                                 ? cache + pages[start / kPageTokens + 1] * kPageTokens * p.token_stride
-                                 : nullptr;
+      const uint16_t* page = cache + int64_t(pages[start / kPageTokens]) * kPageTokens * p.token_stride;
+      // The page to come is fetched while this one's values are multiplied, a share with each strip of values.
+      const bool more = start + kPageTokens < stop;
+      const uint16_t* following =
+          more ? cache + int64_t(pages[start / kPageTokens + 1]) * kPageTokens * p.token_stride : page;
+      const int64_t share = more ? kPageTokens * p.token_stride * 2 / (b.value_n / 16) : 0;
       const uint16_t* keys = page;
       int64_t key_stride = p.token_stride;
       if (key != key_k) {
@@ -73,10 +75,10 @@ R1_SKELETON(mla_decode, MlaParams) {
         keys = b.keys;
         key_stride = key_k;
       }
-      page_scores(b, keys, key_stride, valid, 0, key_k, next);
+      page_scores(b, keys, key_stride, valid, 0, key_k);
       page_softmax(b, 0, valid, float(p.scale), nullptr, start);
       pack_page(page, p.token_stride, valid, p.kv_lora, b.values);
-      page_values(b, 0, valid);
+      page_values(b, 0, valid, Next{following, share, share});
     }
     for (int64_t h = 0; h < p.heads; ++h) {
       for (int64_t c = 0; c < p.kv_lora; c += kLanes)
