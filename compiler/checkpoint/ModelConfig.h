@@ -68,8 +68,8 @@ struct ModelConfig {
   int64_t mtpLayers = 0;
 
   Quantization quantization = Quantization::None;
-  std::vector<std::string>
-      unquantizedModules;         // quantization_config.modules_to_not_convert: parts of tensor names
+  // quantization_config.modules_to_not_convert: whole parts of tensor names, between dots.
+  std::vector<std::string> unquantizedModules;
   DType weightType = DType::BF16; // dtype or torch_dtype: of what is not quantised
 
   std::optional<int64_t> bos;

@@ -221,9 +221,9 @@ void GraphBuilder::entry(StringRef name, int64_t maxTokens, int64_t maxLogitRows
   finish(linear(normed, head));
 }
 
-// h' = eh_proj(concat(enorm(embedding of the next token), hnorm(hidden))), one decoder layer, shared head (DeepSeek-V3, arXiv 2412.19437,
-// 2.2; embedding half first as in vLLM's deepseek_mtp). The function's last argument is
-// the main model's hidden state of every token.
+// h' = eh_proj(concat(enorm(embedding of the next token), hnorm(hidden))), one decoder layer, shared head
+// (DeepSeek-V3, arXiv 2412.19437, 2.2; embedding half first as in vLLM's deepseek_mtp). The function's last
+// argument is the main model's hidden state of every token.
 void GraphBuilder::mtp(int64_t index) {
   begin("mtp_" + std::to_string(index));
   function->setAttr("r1.entry", builder.getStringAttr("mtp"));

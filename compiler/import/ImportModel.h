@@ -14,10 +14,11 @@ struct StepLimits {
   int64_t prefillChunk = 512; // tokens of a prompt computed together
 };
 
-/// A module with functions @prefill and @decode (and @mtp_<layer> for each multi-token-prediction layer the checkpoint has), all over the
-/// same weights: (ids, positions, logit rows, slots: tensor<?xi32>, page table: tensor<?x?xi32>, cache) -> (logits, cache).
-/// Activations are f32 and attention has its plain form: what the model means, before any decision. `checkpoint` must have passed
-/// checkpoint::checkTensors. Fails where experts of one layer have different types.
+/// A module with functions @prefill and @decode (and @mtp_<layer> for each multi-token-prediction layer the
+/// checkpoint has), all over the same weights: (ids, positions, logit rows, slots: tensor<?xi32>, page table:
+/// tensor<?x?xi32>, cache) -> (logits, cache). Activations are f32 and attention has its plain form: what the
+/// model means, before any decision. `checkpoint` must have passed checkpoint::checkTensors. Fails where
+/// experts of one layer have different types.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importModel(mlir::MLIRContext& context,
                                                               const checkpoint::ModelConfig& config,
                                                               const checkpoint::Checkpoint& checkpoint,

@@ -18,8 +18,8 @@ namespace r1::compiler {
 
 // The contents of the files; absent where the folder has none.
 struct TextSources {
-  std::optional<std::string> tokenizer;       // tokenizer.json
-  std::optional<std::string> tokenizerConfig; // tokenizer_config.json
+  std::optional<std::string> tokenizer = {};       // tokenizer.json
+  std::optional<std::string> tokenizerConfig = {}; // tokenizer_config.json
   std::optional<std::string>
       chatTemplate; // chat_template.jinja; goes before the one in tokenizer_config.json
 };

@@ -57,7 +57,7 @@ public:
   llvm::Error model(const json& model);
   llvm::Error addedTokens(const json& added);
   llvm::Error finish(bool ignoreMerges);
-  std::map<std::string, uint32_t, std::less<>> ids() const;
+  llvm::StringMap<uint32_t> takeIds();
 
 private:
   llvm::Error options(const json& model);
@@ -66,7 +66,7 @@ private:
   std::optional<uint32_t> find(std::string_view token) const;
 
   artifact::TokenizerT& table_;
-  std::map<std::string, uint32_t, std::less<>> vocabulary_, added_;
+  llvm::StringMap<uint32_t> vocabulary_, added_;
   std::map<uint32_t, std::string> addedById_;
   std::map<uint32_t, bool> special_;
 };
@@ -79,10 +79,10 @@ std::optional<uint32_t> VocabularyImport::find(std::string_view token) const {
   return std::nullopt;
 }
 
-std::map<std::string, uint32_t, std::less<>> VocabularyImport::ids() const {
-  auto all = added_;
-  all.insert(vocabulary_.begin(), vocabulary_.end());
-  return all;
+llvm::StringMap<uint32_t> VocabularyImport::takeIds() {
+  for (const auto& entry : added_)
+    vocabulary_[entry.getKey()] = entry.getValue();
+  return std::move(vocabulary_);
 }
 
 llvm::Error VocabularyImport::options(const json& model) {
@@ -236,18 +236,22 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
 }
 
 llvm::Error VocabularyImport::finish(bool ignoreMerges) {
-  std::map<uint32_t, const std::string*> byId;
-  for (const auto& [token, id] : vocabulary_)
-    byId[id] = &token;
+  std::vector<std::optional<std::string_view>> byId;
+  auto place = [&](uint32_t id, std::string_view token) {
+    if (id >= byId.size())
+      byId.resize(id + 1);
+    byId[id] = token;
+  };
+  for (const auto& entry : vocabulary_)
+    place(entry.getValue(), entry.getKey());
   for (const auto& [id, content] : addedById_)
-    byId[id] = &content;
-  uint32_t tokens = byId.rbegin()->first + 1;
+    place(id, content);
+  auto tokens = static_cast<uint32_t>(byId.size());
   table_.token_offsets.push_back(0);
   for (uint32_t id = 0; id < tokens; ++id) {
-    auto it = byId.find(id);
-    int flags = it == byId.end() ? 1 : 0;
-    if (it != byId.end()) {
-      std::string bytes = bytesOfToken(*it->second).value_or(*it->second);
+    int flags = byId[id] ? 0 : 1;
+    if (byId[id]) {
+      std::string bytes = bytesOfToken(*byId[id]).value_or(std::string(*byId[id]));
       table_.token_bytes.insert(table_.token_bytes.end(), bytes.begin(), bytes.end());
       if (auto special = special_.find(id); special != special_.end() && special->second)
         flags |= 2;
@@ -259,10 +263,9 @@ llvm::Error VocabularyImport::finish(bool ignoreMerges) {
   if (!ignoreMerges)
     return llvm::Error::success();
   std::map<std::string, uint32_t> whole;
-  for (const auto& [token, id] : vocabulary_)
-    if (std::optional<std::string> bytes = bytesOfToken(token);
-        bytes && !bytes->empty() && !addedById_.count(id))
-      whole[*bytes] = id;
+  for (const auto& entry : vocabulary_)
+    if (std::optional<std::string> bytes = bytesOfToken(entry.getKey()); bytes && !bytes->empty())
+      whole[*bytes] = entry.getValue();
   for (const auto& [bytes, id] : whole)
     table_.whole_pieces.push_back(id);
   return llvm::Error::success();
@@ -323,7 +326,7 @@ llvm::Expected<ImportedTokenizer> importTokenizer(const json& tokenizer) {
   if (llvm::Error error =
           vocabulary.finish(model.contains("ignore_merges") && model["ignore_merges"] == true))
     return error;
-  imported.tokenIds = vocabulary.ids();
+  imported.tokenIds = vocabulary.takeIds();
   if (llvm::Error error = importPostProcessor(tokenizer.value("post_processor", json()), *imported.table))
     return error;
   return imported;

@@ -1,10 +1,10 @@
 // tokenizer.json to the table r1.artifact.Tokenizer.
 #pragma once
 #include "runtime/artifact/text_generated.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Error.h"
 #include <nlohmann/json.hpp>
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +18,7 @@ llvm::Expected<nlohmann::json> parseJson(std::string_view text, std::string_view
 // `tokenIds`: the id of every token by its text.
 struct ImportedTokenizer {
   std::unique_ptr<artifact::TokenizerT> table;
-  std::map<std::string, uint32_t, std::less<>> tokenIds;
+  llvm::StringMap<uint32_t> tokenIds;
 };
 
 llvm::Expected<ImportedTokenizer> importTokenizer(const nlohmann::json& tokenizer);

@@ -1,5 +1,6 @@
-// Decode reads the cache once for all heads instead of expanding keys and values of every head: with L cached tokens the plain form
-// needs L * heads * (nope + v) * kv_lora multiply-adds just to expand, the absorbed form none. (DeepSeek-V2, arXiv 2405.04434, 2.1.2.)
+// Decode reads the cache once for all heads instead of expanding keys and values of every head: with L cached
+// tokens the plain form needs L * heads * (nope + v) * kv_lora multiply-adds just to expand, the absorbed
+// form none. (DeepSeek-V2, arXiv 2405.04434, 2.1.2.)
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -19,7 +20,8 @@ struct AbsorbKvB : impl::AbsorbKvBBase<AbsorbKvB> {
     getOperation().walk([&](ir::AttentionOp op) { found.push_back(op); });
     for (ir::AttentionOp op : found) {
       if (entryKind(getOperation()) == "prefill")
-        missed(op, kName, "many queries share the keys in prefill: expanding them once costs fewer operations");
+        missed(op, kName,
+               "many queries share the keys in prefill: expanding them once costs fewer operations");
       else
         absorb(op);
     }
@@ -34,19 +36,22 @@ struct AbsorbKvB : impl::AbsorbKvBBase<AbsorbKvB> {
     auto type = cast<RankedTensorType>(op.getType());
     ir::CacheType cache = op.getCache().getType();
     int64_t heads = op.getHeads();
-    auto latent = RankedTensorType::get({type.getDimSize(0), heads * cache.getKvLora()}, type.getElementType());
-    Value query = ir::AbsorbQueryOp::create(builder, loc, latent, op.getQ(), op.getKvB(), op.getKvBScale(), heads,
-                                            op.getNope(), cache.getRope(), op.getV());
-    Value attended = ir::LatentAttentionOp::create(builder, loc, latent, query, op.getQ(), op.getCache(),
-                                                   op.getPositions(), op.getLayer(), heads, op.getNope(), op.getScale());
-    Value output = ir::ExpandValueOp::create(builder, loc, type, attended, op.getKvB(), op.getKvBScale(), heads,
-                                             op.getNope(), op.getV());
-    passed(op, kName, "attention over " + Twine(cache.getKvLora() + cache.getRope()) + " cached elements a token for all " +
-                          Twine(heads) + " heads");
+    auto latent =
+        RankedTensorType::get({type.getDimSize(0), heads * cache.getKvLora()}, type.getElementType());
+    Value query = ir::AbsorbQueryOp::create(builder, loc, latent, op.getQ(), op.getKvB(), op.getKvBScale(),
+                                            heads, op.getNope(), cache.getRope(), op.getV());
+    Value attended =
+        ir::LatentAttentionOp::create(builder, loc, latent, query, op.getQ(), op.getCache(),
+                                      op.getPositions(), op.getLayer(), heads, op.getNope(), op.getScale());
+    Value output = ir::ExpandValueOp::create(builder, loc, type, attended, op.getKvB(), op.getKvBScale(),
+                                             heads, op.getNope(), op.getV());
+    passed(op, kName,
+           "attention over " + Twine(cache.getKvLora() + cache.getRope()) +
+               " cached elements a token for all " + Twine(heads) + " heads");
     op.replaceAllUsesWith(output);
     op.erase();
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

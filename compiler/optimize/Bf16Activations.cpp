@@ -1,5 +1,7 @@
-// Matrix units multiply bf16; the residual stream, norms, softmax and routing stay float. A linear layer's input is rounded by an explicit
-// r1.cast (so that interpretation shows the effect), attention works on bf16 throughout, as R1's own code does.
+// Matrix units multiply bf16; the residual stream, norms, softmax and routing stay float. A linear layer's
+// input is rounded by an explicit r1.cast (so that interpretation shows the effect), attention works on bf16
+// throughout, as R1's own code does, and so do the latents and keys in the cache. What interpretation does
+// not show: prefill's kernel rounds the keys and values it expands.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -18,8 +20,15 @@ struct Bf16Activations : impl::Bf16ActivationsBase<Bf16Activations> {
       if (isa<ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp, ir::ExpandValueOp>(op))
         narrow(op->getResult(0));
       if (auto rope = dyn_cast<ir::RopeOp>(op))
-        if (llvm::any_of(rope->getUsers(), llvm::IsaPred<ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp>))
+        if (llvm::any_of(rope->getUsers(),
+                         llvm::IsaPred<ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp>))
           narrow(rope.getResult());
+    });
+    // The cache holds bf16: its norm and its rotation store rounded, anything else is rounded on the way in.
+    getOperation().walk([&](ir::CacheAppendOp op) {
+      for (Value value : {Value(op.getLatent()), Value(op.getKey())})
+        if (isa_and_nonnull<ir::RmsNormOp, ir::RopeOp>(value.getDefiningOp()) && value.hasOneUse())
+          narrow(value);
     });
     llvm::DenseMap<Value, Value> rounded;
     getOperation().walk([&](Operation* op) {
@@ -27,6 +36,9 @@ struct Bf16Activations : impl::Bf16ActivationsBase<Bf16Activations> {
         op->setOperand(0, round(op->getOperand(0), rounded));
       if (isa<ir::LatentAttentionOp>(op))
         for (unsigned i : {0u, 1u})
+          op->setOperand(i, round(op->getOperand(i), rounded));
+      if (isa<ir::CacheAppendOp>(op))
+        for (unsigned i : {1u, 2u})
           op->setOperand(i, round(op->getOperand(i), rounded));
     });
     // A linear layer's result meets floats again, except where its only readers round it.
@@ -64,5 +76,5 @@ struct Bf16Activations : impl::Bf16ActivationsBase<Bf16Activations> {
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

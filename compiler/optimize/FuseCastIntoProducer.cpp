@@ -1,4 +1,5 @@
-// A kernel that has a value in a register stores it as bf16 at no cost; a kernel of its own for the rounding would read and write it.
+// A kernel that has a value in a register stores it as bf16 at no cost; a kernel of its own for the rounding
+// would read and write it.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -27,8 +28,9 @@ struct FuseCastIntoProducer : impl::FuseCastIntoProducerBase<FuseCastIntoProduce
     for (ir::CastOp op : casts) {
       Operation* producer = op.getX().getDefiningOp();
       if (!producer || !storesThroughHole(producer)) {
-        missed(op, kName, producer ? "the producer '" + producer->getName().getStringRef() + "' stores without a hole"
-                                   : Twine("the value is an input of the step"));
+        missed(op, kName,
+               producer ? "the producer '" + producer->getName().getStringRef() + "' stores without a hole"
+                        : Twine("the value is an input of the step"));
         continue;
       }
       passed(op, kName, "rounded where '" + producer->getName().getStringRef() + "' stores");
@@ -37,5 +39,5 @@ struct FuseCastIntoProducer : impl::FuseCastIntoProducerBase<FuseCastIntoProduce
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

@@ -1,4 +1,5 @@
-// sum_j w_j y_j, plus the shared expert, plus the residual: three passes over a row become one. The order of additions stays.
+// sum_j w_j y_j, plus the shared expert, plus the residual: three passes over a row become one. The order of
+// additions stays.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -30,5 +31,5 @@ struct FuseCombineResidual : impl::FuseCombineResidualBase<FuseCombineResidual> 
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

@@ -1,5 +1,6 @@
-// A norm with a single reader disappears into that linear layer: each thread normalises the few rows of a decode step itself, which costs
-// k operations a row and saves a launch and a round trip. With many rows every column block would repeat it, so prefill is left alone.
+// A norm with a single reader disappears into that linear layer: each thread normalises the few rows of a
+// decode step itself, which costs k operations a row and saves a launch and a round trip. With many rows
+// every column block would repeat it, so prefill is left alone.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -32,8 +33,11 @@ struct FuseNormIntoLinear : impl::FuseNormIntoLinearBase<FuseNormIntoLinear> {
     }
     Operation* reader = *chain.back()->user_begin();
     auto linear = dyn_cast<ir::LinearOp>(reader);
-    if (!linear || linear.getX() != chain.back()->getResult(0))
+    if (!linear || linear.getX() != chain.back()->getResult(0)) {
+      if (holds<ir::LinearOp>(reader))
+        missed(norm, kName, "the reader is one kernel for several linear layers");
       return;
+    }
     if (entryKind(getOperation()) != "decode") {
       missed(norm, kName, "every block of columns would normalise all rows again");
       return;
@@ -44,5 +48,5 @@ struct FuseNormIntoLinear : impl::FuseNormIntoLinearBase<FuseNormIntoLinear> {
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

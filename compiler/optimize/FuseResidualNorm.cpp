@@ -1,5 +1,5 @@
-// x = residual + branch, then norm(x): the row is in cache when its sum of squares is complete, so one kernel writes both. Also takes
-// the experts' combination where combine-residual made that addition.
+// x = residual + branch, then norm(x): the row is in cache when its sum of squares is complete, so one kernel
+// writes both. Also takes the experts' combination where combine-residual made that addition.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -29,5 +29,5 @@ struct FuseResidualNorm : impl::FuseResidualNormBase<FuseResidualNorm> {
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

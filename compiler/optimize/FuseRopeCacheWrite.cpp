@@ -1,5 +1,6 @@
-// What a token leaves in the cache, in one kernel: RMS norm of its latent, rotation of its key, and the store into its page. Three small
-// row operations become one launch, and the normalised latent is never written anywhere else.
+// What a token leaves in the cache, in one kernel: RMS norm of its latent, rotation of its key, and the store
+// into its page. Three small row operations become one launch, and the normalised latent is never written
+// anywhere else.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -30,5 +31,5 @@ struct FuseRopeCacheWrite : impl::FuseRopeCacheWriteBase<FuseRopeCacheWrite> {
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

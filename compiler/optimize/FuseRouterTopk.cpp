@@ -1,5 +1,5 @@
-// Logits and choice of one token in one tile. Worth it while the router's weight is small: the fused kernel reads all of it on one thread
-// for each token, the split one spreads blocks of experts over threads.
+// Logits and choice of one token in one tile. Worth it while the router's weight is small: the fused kernel
+// reads all of it on one thread for each token, the split one spreads blocks of experts over threads.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 
@@ -12,7 +12,8 @@ using namespace mlir;
 namespace {
 
 constexpr StringLiteral kName = "router-topk";
-// At 15 GB/s a thread reads this in 70 us; a launch costs a few. Above it a step of one token is better split.
+// At 15 GB/s a thread reads this in 70 us; a launch costs a few. Above it a step of one token is better
+// split.
 constexpr int64_t kMaxWeightBytes = 1 << 20;
 
 struct FuseRouterTopk : impl::FuseRouterTopkBase<FuseRouterTopk> {
@@ -21,13 +22,16 @@ struct FuseRouterTopk : impl::FuseRouterTopkBase<FuseRouterTopk> {
     getOperation().walk([&](ir::RouterGateOp op) { gates.push_back(op); });
     for (ir::RouterGateOp gate : gates) {
       auto logits = gate.getLogits().getDefiningOp<ir::RouterLogitsOp>();
-      if (!logits || !logits->hasOneUse())
+      if (!logits || !logits->hasOneUse()) {
+        missed(gate, kName, "the logits are not computed for this choice alone");
         continue;
+      }
       auto weight = cast<RankedTensorType>(logits.getWeight().getType());
       int64_t bytes = weight.getNumElements() * weight.getElementTypeBitWidth() / 8;
       if (entryKind(getOperation()) == "decode" && bytes > kMaxWeightBytes) {
-        missed(gate, kName, "one token would read all " + Twine(bytes) + " bytes of router weight on one thread; limit " +
-                                Twine(kMaxWeightBytes));
+        missed(gate, kName,
+               "one token would read all " + Twine(bytes) + " bytes of router weight on one thread; limit " +
+                   Twine(kMaxWeightBytes));
         continue;
       }
       passed(gate, kName, "logits of " + Twine(weight.getDimSize(0)) + " experts never leave the kernel");
@@ -36,5 +40,5 @@ struct FuseRouterTopk : impl::FuseRouterTopkBase<FuseRouterTopk> {
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

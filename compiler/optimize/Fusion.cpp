@@ -23,11 +23,12 @@ void inlineInto(Operation* op, IRMapping& mapping, OpBuilder& builder) {
     mapping.map(argument, mapping.lookup(operand));
   for (Operation& nested : body.without_terminator())
     builder.clone(nested, mapping);
-  for (auto [result, value] : llvm::zip(inner.getOutputs(), cast<ir::YieldOp>(body.getTerminator()).getValues()))
+  for (auto [result, value] :
+       llvm::zip(inner.getOutputs(), cast<ir::YieldOp>(body.getTerminator()).getValues()))
     mapping.map(result, mapping.lookup(value));
 }
 
-}  // namespace
+} // namespace
 
 ir::FusedOp fuse(ArrayRef<Operation*> unsorted, StringRef fusion) {
   SmallVector<Operation*> ops(unsorted);
@@ -53,8 +54,8 @@ ir::FusedOp fuse(ArrayRef<Operation*> unsorted, StringRef fusion) {
     names.push_back(name);
 
   OpBuilder builder(ops.back());
-  auto fused = ir::FusedOp::create(builder, ops.back()->getLoc(), ValueRange(outputs).getTypes(), inputs.getArrayRef(),
-                                   builder.getArrayAttr(names));
+  auto fused = ir::FusedOp::create(builder, ops.back()->getLoc(), ValueRange(outputs).getTypes(),
+                                   inputs.getArrayRef(), builder.getArrayAttr(names));
   Block& body = fused.getBody().emplaceBlock();
   IRMapping mapping;
   for (Value input : inputs)
@@ -93,12 +94,14 @@ std::string locationName(Location location) {
 
 void passed(Operation* at, StringRef fusion, const Twine& reason) {
   std::string function = at->getParentOfType<func::FuncOp>().getSymName().str(), text = reason.str();
-  remark::passed(at->getLoc(), remark::RemarkOpts::name(fusion).category("fusion").function(function)) << StringRef(text);
+  remark::passed(at->getLoc(), remark::RemarkOpts::name(fusion).category("fusion").function(function))
+      << StringRef(text);
 }
 
 void missed(Operation* at, StringRef fusion, const Twine& reason) {
   std::string function = at->getParentOfType<func::FuncOp>().getSymName().str(), text = reason.str();
-  remark::missed(at->getLoc(), remark::RemarkOpts::name(fusion).category("fusion").function(function)) << StringRef(text);
+  remark::missed(at->getLoc(), remark::RemarkOpts::name(fusion).category("fusion").function(function))
+      << StringRef(text);
 }
 
 ArrayRef<Fusion> fusions() {
@@ -107,13 +110,15 @@ ArrayRef<Fusion> fusions() {
       {"absorb-kv-b", createAbsorbKvB, "decode attends over latents; kv_b_proj moves into query and output"},
       {"router-topk", createFuseRouterTopk, "router logits and expert choice in one kernel"},
       {"gate-up-silu-mul", createFuseGateUpSiluMul, "gate, up and silu(gate) * up in one kernel"},
-      {"rope-cache-write", createFuseRopeCacheWrite, "latent norm, key rotation and cache append in one kernel"},
+      {"rope-cache-write", createFuseRopeCacheWrite,
+       "latent norm, key rotation and cache append in one kernel"},
       {"combine-residual", createFuseCombineResidual, "expert sum, shared expert and residual in one kernel"},
       {"residual-norm", createFuseResidualNorm, "residual addition and the following norm in one kernel"},
-      {"norm-into-linear", createFuseNormIntoLinear, "a norm becomes the prologue of its only reader (decode)"},
+      {"norm-into-linear", createFuseNormIntoLinear,
+       "a norm becomes the prologue of its only reader (decode)"},
       {"cast-into-producer", createFuseCastIntoProducer, "rounding happens where a value is stored"},
   };
   return list;
 }
 
-}  // namespace r1::optimize
+} // namespace r1::optimize

@@ -1,5 +1,6 @@
-// Linear layers that read the same activation become one over stacked weights: one pass over x, one launch, and a wider matrix
-// to spread over cores. Layers that feed silu_mul are left to gate-up-silu-mul, which interleaves them instead.
+// Linear layers that read the same activation become one over stacked weights: one pass over x, one launch,
+// and a wider matrix to spread over cores. Layers that feed silu_mul are left to gate-up-silu-mul, which
+// interleaves them instead.
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 #include "mlir/Analysis/TopologicalSortUtils.h"
@@ -38,8 +39,9 @@ struct MergeQkvA : impl::MergeQkvABase<MergeQkvA> {
     int64_t granule = first.getScale() ? 128 : 16;
     for (ir::LinearOp op : linears.drop_back())
       if (type(op).getDimSize(0) % granule) {
-        missed(op, kName, Twine(type(op).getDimSize(0)) + " rows are not a multiple of " + Twine(granule) +
-                              (op.getScale() ? ", the height of a scale block" : ", the height of a packed block"));
+        missed(op, kName,
+               Twine(type(op).getDimSize(0)) + " rows are not a multiple of " + Twine(granule) +
+                   (op.getScale() ? ", the height of a scale block" : ", the height of a packed block"));
         return false;
       }
     return true;
@@ -69,10 +71,11 @@ struct MergeQkvA : impl::MergeQkvABase<MergeQkvA> {
     Value weight = stack(weights), scale = scales.empty() ? Value() : stack(scales);
     auto resultType = cast<RankedTensorType>(first.getType());
     int64_t rows = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-    Value merged = ir::LinearOp::create(builder, loc,
-                                        RankedTensorType::get({resultType.getDimSize(0), rows}, resultType.getElementType()),
-                                        first.getX(), weight, scale);
-    passed(first, kName, Twine(linears.size()) + " linear layers over the same input are one of " + Twine(rows) + " rows");
+    Value merged = ir::LinearOp::create(
+        builder, loc, RankedTensorType::get({resultType.getDimSize(0), rows}, resultType.getElementType()),
+        first.getX(), weight, scale);
+    passed(first, kName,
+           Twine(linears.size()) + " linear layers over the same input are one of " + Twine(rows) + " rows");
     int64_t offset = 0;
     for (ir::LinearOp op : linears) {
       Value slice = ir::SliceOp::create(builder, op.getLoc(), op.getType(), merged, offset);
@@ -86,5 +89,5 @@ struct MergeQkvA : impl::MergeQkvABase<MergeQkvA> {
   }
 };
 
-}  // namespace
-}  // namespace r1::optimize
+} // namespace
+} // namespace r1::optimize

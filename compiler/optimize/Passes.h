@@ -19,4 +19,4 @@ struct Fusion {
 };
 llvm::ArrayRef<Fusion> fusions();
 
-}  // namespace r1::optimize
+} // namespace r1::optimize

@@ -1,5 +1,5 @@
-// Passes of the phase `optimize` (r1 -> r1). Flag, file, test and remark carry one name: r1-merge-qkv-a is MergeQkvA.cpp,
-// test/lit/compiler/optimize/merge-qkv-a.mlir, and `merge-qkv-a` in --fusions and in remarks.
+// Passes of the phase `optimize` (r1 -> r1). Flag, file, test and remark carry one name: r1-merge-qkv-a is
+// MergeQkvA.cpp, test/lit/compiler/optimize/merge-qkv-a.mlir, and `merge-qkv-a` in --fusions and in remarks.
 #ifndef OPTIMIZE_PASSES_TD
 #define OPTIMIZE_PASSES_TD
 
@@ -10,19 +10,22 @@ class FusionPass<string flag> : Pass<flag, "::mlir::func::FuncOp"> {
 }
 
 def MergeQkvA : FusionPass<"r1-merge-qkv-a"> {
-  let summary = "Linear layers over the same input become one (q_a_proj and kv_a_proj_with_mqa, or q_proj and kv_a)";
+  let summary = "Linear layers over the same input become one (q_a_proj and kv_a_proj_with_mqa)";
 }
 def AbsorbKvB : FusionPass<"r1-absorb-kv-b"> {
   let summary = "Decode attends over latents: kv_b_proj moves into the query and the output";
   let description = [{
-    q_nope . (W_UK c) = (q_nope W_UK) . c, and sum_s p_s (W_UV c_s) = W_UV (sum_s p_s c_s). The latents are read once for all heads, keys and
-    values are never expanded. Prefill keeps the plain form, which needs fewer operations when many queries share the keys.
+    q_nope . (W_UK c) = (q_nope W_UK) . c, and sum_s p_s (W_UV c_s) = W_UV (sum_s p_s c_s). The latents are read
+    once for all heads, keys and values are never expanded. Prefill keeps the plain form, which needs fewer
+    operations when many queries share the keys.
   }];
 }
 def Bf16Activations : FusionPass<"r1-bf16-activations"> {
   let summary = "Round to bf16 what matrix units multiply; everything else stays float";
 }
-def FuseRouterTopk : FusionPass<"r1-fuse-router-topk"> { let summary = "Router logits and expert choice in one kernel"; }
+def FuseRouterTopk : FusionPass<"r1-fuse-router-topk"> {
+  let summary = "Router logits and expert choice in one kernel";
+}
 def FuseGateUpSiluMul : FusionPass<"r1-fuse-gate-up-silu-mul"> {
   let summary = "gate_proj, up_proj and silu(gate) * up in one kernel, weights interleaved";
 }
@@ -32,13 +35,17 @@ def FuseRopeCacheWrite : FusionPass<"r1-fuse-rope-cache-write"> {
 def FuseCombineResidual : FusionPass<"r1-fuse-combine-residual"> {
   let summary = "Weighted sum of experts, shared expert and residual in one kernel";
 }
-def FuseResidualNorm : FusionPass<"r1-fuse-residual-norm"> { let summary = "Residual addition and the norm that follows in one kernel"; }
-def FuseNormIntoLinear : FusionPass<"r1-fuse-norm-into-linear"> {
-  let summary = "A norm with one reader becomes that linear layer's prologue (decode: each thread normalises for itself)";
+def FuseResidualNorm : FusionPass<"r1-fuse-residual-norm"> {
+  let summary = "Residual addition and the norm that follows in one kernel";
 }
-def FuseCastIntoProducer : FusionPass<"r1-fuse-cast-into-producer"> { let summary = "Rounding happens where a value is stored"; }
+def FuseNormIntoLinear : FusionPass<"r1-fuse-norm-into-linear"> {
+  let summary = "Decode: a norm with one reader becomes that linear layer's prologue";
+}
+def FuseCastIntoProducer : FusionPass<"r1-fuse-cast-into-producer"> {
+  let summary = "Rounding happens where a value is stored";
+}
 def VerifyOptimized : Pass<"r1-verify-optimized", "::mlir::func::FuncOp"> {
-  let summary = "What selection may assume: bf16 where matrix units read, f32 where the router reads, caches in order";
+  let summary = "What selection may assume: bf16 for matrix units, f32 for the router, caches in order";
 }
 
 #endif

@@ -3,10 +3,7 @@
 #include "compiler/checkpoint/ExpectedTensors.h"
 #include "compiler/checkpoint/GenerationConfig.h"
 #include "compiler/emit/EmitArtifact.h"
-#if __has_include("compiler/import/TextAssets.h")
 #include "compiler/import/TextAssets.h"
-#define R1C_TEXT
-#endif
 #include "compiler/pipeline/Registration.h"
 #include "compiler/pipeline/RemarkList.h"
 #include "dialects/Plan/Plan.h"
@@ -148,7 +145,6 @@ llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, cons
   index.generation->top_k = generation->topK;
   index.generation->do_sample = generation->sample;
 
-#ifdef R1C_TEXT
   auto sources = compiler::readTextSources(options.folder);
   if (!sources)
     return sources.takeError();
@@ -156,7 +152,6 @@ llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, cons
   if (!text)
     return text.takeError();
   index.text = std::move(*text);
-#endif
 
   index.provenance = std::make_unique<artifact::ProvenanceT>();
   artifact::ProvenanceT& provenance = *index.provenance;

@@ -56,8 +56,7 @@ int64_t constantBytes(kern::ConstantOp op) {
   if (layout == "scales")
     return kernels::scales_bytes(shape);
   auto type = cast<RankedTensorType>(op.getType());
-  int64_t cols = layout == "rows" ? type.getShape().back() : roundUp(type.getShape().back(), 16);
-  return s[0] * s[1] * cols * elementBytes(type.getElementType());
+  return s[0] * s[1] * type.getShape().back() * elementBytes(type.getElementType());
 }
 
 class Planner {

@@ -4,12 +4,10 @@
 //   up to kStreamRows rows  one strip after the other over all of k, its lines prefetched kStreamAhead bytes
 //   ahead: memory sees one
 //                           ascending stream. A line costs a load, a broadcast and a dot a row.
-//   more                    blocks of kBlockK in k; 4 strips x up to 6 rows of sums in registers (24 sums, 4
-//   lines of B, a pair of A: 29
-//                           of 32 registers), so 24 dots for 10 loads. A block's strips are read from memory
-//                           once and then from L1 or L2 by every further group of rows. While groups run,
-//                           they prefetch the lines that come next in k, each group its share, so that memory
-//                           and multipliers work at the same time.
+//   more                    blocks of kBlockK in k; 2 strips x up to 8 rows of sums in registers, so 16 dots for 10 loads. A block's
+//                           strips are read from memory once and then from L1 or L2 by every further group of rows. While groups
+//                           run, they prefetch the lines that come next, each group its share, so that memory and multipliers work
+//                           at the same time.
 #pragma once
 #include "kernels/primitives/bf16_dot.h"
 
@@ -17,9 +15,7 @@ namespace r1::kernels::R1_ISA {
 
 inline constexpr int64_t kStreamRows = 8;
 inline constexpr int64_t kStreamAhead = 4096;
-inline constexpr int64_t kBlockK = 2048; // 4 strips take 256 KiB of L2; smaller blocks cost stores of sums
-inline constexpr int64_t kGroupRows = 6;
-inline constexpr int64_t kGroupStrips = 4;
+inline constexpr int64_t kBlockK = 2048; // smaller blocks cost loads and stores of sums
 
 R1_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
@@ -72,59 +68,54 @@ R1_INLINE void stream_rows(const uint16_t* a, int64_t lda, int64_t rows, const u
   }
 }
 
-// Two cursors of prefetching, each over half of a group's strips.
-struct Cursors {
-  const char *first, *second;
-  int64_t step; // bytes per line of work
-};
-
-// kRows rows against kGroupStrips strips, one block of k.
+// kRows rows against two strips, one block of k. `ahead` (one a strip) advances by `step` bytes a line.
 template <int kRows>
 R1_INLINE void block_group(const uint16_t* a, int64_t lda, const uint16_t* b, int64_t strip_stride, int64_t k,
-                           float* c, int64_t ldc, bool accumulate, Cursors ahead) {
-  F32x16 sum[kRows][kGroupStrips];
-  R1_UNROLL for (int r = 0; r < kRows; ++r) R1_UNROLL for (int s = 0; s < kGroupStrips; ++s) sum[r][s] =
+                           float* c, int64_t ldc, bool accumulate, const char* ahead, int64_t ahead_stride,
+                           int64_t step) {
+  F32x16 sum[kRows][2];
+  R1_UNROLL for (int r = 0; r < kRows; ++r) R1_UNROLL for (int s = 0; s < 2; ++s) sum[r][s] =
       accumulate ? load(c + r * ldc + s * 16) : zero();
-  for (int64_t i = 0; i < k; i += 2) {
-    prefetch(ahead.first);
-    prefetch(ahead.second);
-    ahead.first += ahead.step;
-    ahead.second += ahead.step;
-    Line w[kGroupStrips];
-    R1_UNROLL for (int s = 0; s < kGroupStrips; ++s) w[s] = load_line(b + s * strip_stride + i * 16);
+  for (int64_t i = 0; i < k; i += 2, ahead += step) {
+    prefetch(ahead);
+    prefetch(ahead + ahead_stride);
+    const Line w[2] = {load_line(b + i * 16), load_line(b + strip_stride + i * 16)};
     R1_UNROLL for (int r = 0; r < kRows; ++r) {
       const Line x = broadcast_pair(a + r * lda + i);
-      R1_UNROLL for (int s = 0; s < kGroupStrips; ++s) sum[r][s] = dot_pairs(sum[r][s], w[s], x);
+      R1_UNROLL for (int s = 0; s < 2; ++s) sum[r][s] = dot_pairs(sum[r][s], w[s], x);
     }
   }
-  R1_UNROLL for (int r = 0; r < kRows; ++r) R1_UNROLL for (int s = 0; s < kGroupStrips; ++s)
+  R1_UNROLL for (int r = 0; r < kRows; ++r) R1_UNROLL for (int s = 0; s < 2; ++s)
       store(c + r * ldc + s * 16, sum[r][s]);
 }
 
-// More than kStreamRows rows against kGroupStrips strips, one block of k, in groups as equal as can be.
+// More than kStreamRows rows against two strips, one block of k, in groups of rows as equal as can be: 4 to 8 rows each.
 R1_INLINE void block_rows(const uint16_t* a, int64_t lda, int64_t rows, const uint16_t* b,
                           int64_t strip_stride, int64_t k, float* c, int64_t ldc, bool accumulate,
                           const Next& next) {
-  const int64_t groups = ceil_div(rows, kGroupRows), small = rows / groups, larger = rows % groups;
-  const char* ahead = static_cast<const char*>(next.lines);
-  // Group g prefetches from 2 g / groups to 2 (g + 1) / groups of two strips' bytes.
-  const int64_t step = ceil_div(4 * next.strip_bytes, groups * k);
+  const int64_t groups = ceil_div(rows, 8), small = rows / groups, larger = rows % groups;
+  const int64_t step = ceil_div(2 * next.strip_bytes, groups * k);
   for (int64_t g = 0, r = 0; g < groups; ++g) {
     const int64_t m = g < larger ? small + 1 : small;
-    const int64_t strip = 2 * g / groups, offset = (2 * g % groups) * next.strip_bytes / groups;
-    const char* first = ahead + strip * next.strip_stride + offset;
-    const Cursors cursors = {first, first + 2 * next.strip_stride, step};
+    const char* ahead = static_cast<const char*>(next.lines) + g * next.strip_bytes / groups;
+    const int64_t stride = next.strip_stride;
     const uint16_t* ar = a + r * lda;
     float* cr = c + r * ldc;
     switch (m) {
     case 4:
-      block_group<4>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, cursors);
+      block_group<4>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, ahead, stride, step);
       break;
     case 5:
-      block_group<5>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, cursors);
+      block_group<5>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, ahead, stride, step);
       break;
     case 6:
-      block_group<6>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, cursors);
+      block_group<6>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, ahead, stride, step);
+      break;
+    case 7:
+      block_group<7>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, ahead, stride, step);
+      break;
+    case 8:
+      block_group<8>(ar, lda, b, strip_stride, k, cr, ldc, accumulate, ahead, stride, step);
       break;
     }
     r += m;
@@ -138,23 +129,23 @@ R1_INLINE void vector_gemm_block(const uint16_t* a, int64_t lda, int64_t rows, c
     stream_rows(a, lda, rows, b, strip_stride, strips, k, c, ldc, accumulate);
     return;
   }
-  const int64_t grouped = strips / kGroupStrips * kGroupStrips;
-  for (int64_t k0 = 0; k0 < k && grouped > 0; k0 += kBlockK) {
+  const int64_t paired = strips / 2 * 2;
+  for (int64_t k0 = 0; k0 < k && paired > 0; k0 += kBlockK) {
     const int64_t kb = min_of(k - k0, kBlockK);
-    for (int64_t s = 0; s < grouped; s += kGroupStrips) {
+    for (int64_t s = 0; s < paired; s += 2) {
       const uint16_t* strip = b + s * strip_stride + k0 * 16;
+      // The same strips further on in k; at the end of k, what the caller says.
       Next following = {strip + kb * 16, strip_stride * 2, kb * 32};
-      if (k0 + kb == k) {
-        following = next;
-        following.lines = static_cast<const char*>(next.lines) + s * next.strip_stride;
-      }
+      if (k0 + kb == k)
+        following = {static_cast<const char*>(next.lines) + s * next.strip_stride, next.strip_stride,
+                     next.strip_bytes};
       block_rows(a + k0, lda, rows, strip, strip_stride, kb, c + s * 16, ldc, accumulate || k0 > 0,
                  following);
     }
   }
-  for (int64_t r = 0; r < rows && grouped < strips; r += kStreamRows)
-    stream_rows(a + r * lda, lda, min_of(rows - r, kStreamRows), b + grouped * strip_stride, strip_stride,
-                strips - grouped, k, c + r * ldc + grouped * 16, ldc, accumulate);
+  for (int64_t r = 0; r < rows && paired < strips; r += kStreamRows)
+    stream_rows(a + r * lda, lda, min_of(rows - r, kStreamRows), b + paired * strip_stride, strip_stride, 1,
+                k, c + r * ldc + paired * 16, ldc, accumulate);
 }
 
 } // namespace r1::kernels::R1_ISA

@@ -19,15 +19,35 @@
 #define R1_JOIN(a, b) R1_JOIN_(a, b)
 #define R1_ISA R1_JOIN(isa, R1_ISA_SUFFIX)
 
+// Under a sanitizer inlining is left to the compiler: one instrumented function per skeleton takes minutes to compile.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define R1_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define R1_SANITIZED 1
+#endif
+#endif
+#ifdef R1_SANITIZED
+#define R1_INLINE [[maybe_unused]] static inline
+#define R1_MEMBER inline
+#else
 #define R1_INLINE static inline __attribute__((always_inline))
 #define R1_MEMBER inline __attribute__((always_inline)) // the same for a non-static member
+#endif
 
-// R1_SKELETON(gemm_bf16, GemmParams) { ... } defines r1_gemm_bf16<suffix>.
+// R1_SKELETON(gemm_bf16, GemmParams) { ... } defines r1_gemm_bf16<suffix> of type SkeletonFunction; the body sees its own
+// parameters' type.
+#define R1_SKELETON_ARGUMENTS(Params)                                                                        \
+  ([[maybe_unused]] void* const* buffers, [[maybe_unused]] const int64_t* dims, int64_t begin, int64_t end,  \
+   [[maybe_unused]] void* scratch, [[maybe_unused]] Params params,                                           \
+   [[maybe_unused]] const r1::kernels::Hole* holes)
 #define R1_SKELETON(name, Params)                                                                            \
-  extern "C" void R1_JOIN(r1_##name, R1_ISA_SUFFIX)(                                                         \
-      [[maybe_unused]] void* const* buffers, [[maybe_unused]] const int64_t* dims, int64_t begin,            \
-      int64_t end, [[maybe_unused]] void* scratch, const r1::kernels::Params* params,                        \
-      [[maybe_unused]] const r1::kernels::Hole* holes)
+  R1_INLINE void r1_body_##name R1_SKELETON_ARGUMENTS(const r1::kernels::Params*);                           \
+  extern "C" void R1_JOIN(r1_##name, R1_ISA_SUFFIX) R1_SKELETON_ARGUMENTS(const void*) {                     \
+    r1_body_##name(buffers, dims, begin, end, scratch, static_cast<const r1::kernels::Params*>(params),      \
+                   holes);                                                                                   \
+  }                                                                                                          \
+  R1_INLINE void r1_body_##name R1_SKELETON_ARGUMENTS(const r1::kernels::Params*)
 
 namespace r1::kernels {
 

@@ -36,7 +36,8 @@ R1_INLINE void grouped_gemm(void* const* buffers, int64_t begin, int64_t end, vo
     if (active >= groups[0])
       break;
     const int64_t column0 = tile % column_blocks * p.tile_n;
-    const int64_t columns = min_of(p.n - column0, p.tile_n);
+    // A constant where all tiles are whole, so that code for odd numbers of strips vanishes.
+    const int64_t columns = p.n % p.tile_n ? min_of(p.n - column0, p.tile_n) : p.tile_n;
     const int64_t strip0 = ids[active] * expert_strips + column0 / 16 * p.accumulators;
     const WeightTile w = {weights + strip0 * k * (kF8 ? 16 : 32), kF8 ? scales + strip0 * (k / 128) : nullptr,
                           ceil_div(columns, 16) * p.accumulators, k};

@@ -86,13 +86,13 @@ R1_INLINE void page_scores(const PageBlock& b, const uint16_t* keys, int64_t str
 #if R1_HAS_BF16_DOT && !R1_HAS_AMX
   if (b.rows - first == 16) {
     int64_t c = 0;
-    const char* ahead = reinterpret_cast<const char*>(next);
-    const char* ahead_end = ahead + kPageTokens * stride * 2;
     const uint16_t* queries = b.queries + first * key_k;
+    int64_t ahead = 0; // bytes of the next page asked for
     for (; c + 16 <= valid; c += 16) {
+      const bool more = next && ahead < kPageTokens * stride * 2;
       narrow_scores<16>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
-                        ahead);
-      ahead = ahead && ahead + key_k * 32 < ahead_end ? ahead + key_k * 32 : nullptr;
+                        more ? reinterpret_cast<const char*>(next) + ahead : nullptr);
+      ahead += key_k * 32;
     }
     for (; c + 4 <= valid; c += 4)
       narrow_scores<4>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,

@@ -127,14 +127,16 @@ std::vector<Segment> AddedTokens::split(std::string_view text, bool special_as_t
       continue;
     if (token->single_word && !is_single_word(text, begin, end))
       continue;
-    if (token->lstrip)
+    if (token->lstrip) {
       while (begin > done) {
         const size_t before = character_before(text, begin);
         if (!is_space(decode_utf8(text, before).code))
           break;
         begin = before;
       }
-    begin = std::max(begin, done);
+      begin =
+          std::max(begin, done); // a token before may have swallowed this one, if it is white space itself
+    }
     if (token->rstrip)
       while (end < text.size()) {
         const Decoded decoded = decode_utf8(text, end);
@@ -144,7 +146,8 @@ std::vector<Segment> AddedTokens::split(std::string_view text, bool special_as_t
       }
     if (done < begin)
       segments.push_back({done, begin, -1});
-    segments.push_back({begin, end, token->id});
+    if (begin < end)
+      segments.push_back({begin, end, token->id});
     done = end;
   }
   if (done < text.size())

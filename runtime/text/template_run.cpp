@@ -7,7 +7,7 @@ namespace {
 
 using artifact::Node;
 using artifact::NodeKind;
-constexpr uint64_t kBudget = 400'000'000; // steps, and bytes made over 8: some seconds
+constexpr uint64_t kBudget = 50'000'000; // steps, and bytes made over 8: about a second
 constexpr size_t kMaxOutput = 64u << 20;
 constexpr int kMaxDepth = 700; // of nodes in each other, through macros too; the compiler's own limit is 400
 

@@ -38,6 +38,9 @@ def rule(path):
     if folder == "compiler/emit":
         # The skeletons' bitcode is what it links, kernels/common how narrow types are converted when weights are packed.
         return SHARED + ("runtime/artifact", "kernels/bitcode", "kernels/bitcode.h", "kernels/common"), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
+    if folder == "compiler/import":
+        # Tokenizer and chat template are compiled straight into the artifact's table.
+        return SHARED + ("runtime/artifact",), ("llvm", "json")
     if top == "compiler":
         return SHARED, ("llvm", "json")
     if folder == "kernels/registry":

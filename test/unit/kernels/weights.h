@@ -1,7 +1,7 @@
 // Random matrices for kernel tests, in every form a test needs: packed for the kernel, as floats for the
 // reference.
 #pragma once
-#include "kernels/common/numbers.h"
+#include "kernels/common/numeric.h"
 #include "kernels/registry/layout.h"
 
 #include <cstdlib>
@@ -45,8 +45,8 @@ inline Weights random_bf16_weights(const kernels::PackShape& s, Random& random) 
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t a = 0; a < s.accumulators; ++a) {
       for (int64_t i = 0; i < s.n * s.k; ++i) {
-        raw[i] = kernels::bf16_from_float(uniform(random));
-        w.at(b, a, 0, i) = kernels::bf16_to_float(raw[i]);
+        raw[i] = kernels::bf16_from_f32(uniform(random));
+        w.at(b, a, 0, i) = kernels::f32_from_bf16(raw[i]);
       }
       kernels::pack_vnni16(s, b, a, 0, s.n, raw.data(), s.k, false,
                            reinterpret_cast<uint16_t*>(w.packed->data));
@@ -72,7 +72,7 @@ inline Weights random_f8_weights(const kernels::PackShape& s, Random& random) {
           raw[i] = uint8_t(random());
         while ((raw[i] & 0x7f) == 0x7f);
         w.at(b, a, 0, i) =
-            kernels::e4m3_to_float(raw[i]) * scales[i / s.k / 128 * scale_columns + i % s.k / 128];
+            kernels::f32_from_e4m3(raw[i]) * scales[i / s.k / 128 * scale_columns + i % s.k / 128];
       }
       kernels::pack_vnni16_f8(s, b, a, 0, s.n, raw.data(), s.k, w.packed->data);
       kernels::pack_scales(s, b, a, 0, s.n, scales.data(), scale_columns, w.scales->data);

@@ -184,6 +184,54 @@ TEST(FuseCastIntoProducer, FiresBehindNormsAndProducts) {
             fusedWith(*run.module, "decode", "cast-into-producer"));
 }
 
+// The kernel would compute `up` with the experts of `gate`.
+TEST(FuseGateUpSiluMul, LeavesExpertsThatDiffer) {
+  std::string text =
+      R"(func.func @decode(%x: tensor<?x8xf32>, %a: tensor<?x2xi32>, %b: tensor<?x2xi32>) -> tensor<?x2x4xf32> {
+    %g = r1.expert_weight "g." ".w" : tensor<3x4x8xf32>
+    %u = r1.expert_weight "u." ".w" : tensor<3x4x8xf32>
+    %gate = r1.expert_linear %x, %a, %g : (tensor<?x8xf32>, tensor<?x2xi32>, tensor<3x4x8xf32>) -> tensor<?x2x4xf32>
+    %up = r1.expert_linear %x, %IDS, %u : (tensor<?x8xf32>, tensor<?x2xi32>, tensor<3x4x8xf32>) -> tensor<?x2x4xf32>
+    %y = r1.silu_mul %gate, %up : tensor<?x2x4xf32>
+    return %y : tensor<?x2x4xf32>
+  })";
+  for (const char* ids : {"a", "b"}) {
+    std::string copy = text;
+    Listening listening;
+    auto module = parse(listening.context, copy.replace(copy.find("IDS"), 3, ids));
+    runFusion(*module, "gate-up-silu-mul");
+    bool same = ids[0] == 'a';
+    EXPECT_EQ(fusedWith(*module, "decode", "gate-up-silu-mul"), same ? 1 : 0);
+    EXPECT_EQ(listening.count(false, "gate-up-silu-mul", "decode", "differ in input, experts"), same ? 0 : 1);
+  }
+}
+
+TEST(FuseRouterTopk, LeavesLogitsWithOtherReaders) {
+  Listening listening;
+  auto module = parse(listening.context, R"(func.func @decode(%x: tensor<?x8xf32>)
+      -> (tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>) {
+    %w = r1.weight "w" : tensor<4x8xf32>
+    %l = r1.router_logits %x, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+    %i, %g = r1.router_gate %l {scoring = #r1.scoring<sigmoid>, group_score = #r1.group_score<none>, groups = 1, topk_group = 1,
+                                normalize = true, scale = 1.0 : f64} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+    return %l, %i, %g : tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>
+  })");
+  runFusion(*module, "router-topk");
+  EXPECT_EQ(fusedWith(*module, "decode", "router-topk"), 0);
+  EXPECT_EQ(listening.count(false, "router-topk", "decode", "not computed for this choice alone"), 1);
+}
+
+TEST(FuseCombineResidual, LeavesASumThatNothingIsAddedTo) {
+  Listening listening;
+  auto module = parse(listening.context,
+                      R"(func.func @decode(%y: tensor<?x2x4xf32>, %w: tensor<?x2xf32>) -> tensor<?x4xf32> {
+    %s = r1.combine %y, %w : (tensor<?x2x4xf32>, tensor<?x2xf32>) -> tensor<?x4xf32>
+    return %s : tensor<?x4xf32>
+  })");
+  runFusion(*module, "combine-residual");
+  EXPECT_EQ(listening.count(false, "combine-residual", "decode", "nothing is added"), 1);
+}
+
 TEST(Fusion, EveryRemarkNamesAPlaceInTheModel) {
   Listening listening;
   TinyModel model(tinyR1());

@@ -2,6 +2,7 @@
 #pragma once
 #include "compiler/optimize/Passes.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "test/unit/compiler/interpret/TinyModels.h"
 
@@ -67,6 +68,14 @@ inline void runFusion(mlir::ModuleOp module, llvm::StringRef name) {
   std::vector<std::unique_ptr<mlir::Pass>> passes;
   passes.push_back(fusionNamed(name).create());
   runPasses(module, std::move(passes));
+}
+
+// A function of the r1 dialect written out, for graphs that no import builds.
+inline mlir::OwningOpRef<mlir::ModuleOp> parse(mlir::MLIRContext& context, const std::string& text) {
+  context.loadDialect<ir::R1Dialect, mlir::func::FuncDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  EXPECT_TRUE(module) << text;
+  return module;
 }
 
 inline void roundActivations(mlir::ModuleOp module) {

@@ -1,5 +1,5 @@
 // gemm_bf16 and gemm_f8 agree with the reference on every ISA level this machine runs, and on the AMX model.
-#include "kernels/common/numbers.h"
+#include "kernels/common/numeric.h"
 #include "kernels/gemm/reference.h"
 #include "kernels/native/levels.h"
 #include "kernels/registry/params.h"
@@ -88,14 +88,14 @@ struct Problem {
     for (int64_t r = 0; r < c.rows; ++r)
       for (int64_t b = 0; b < c.batch; ++b)
         for (int64_t i = 0; i < c.k; ++i)
-          set_x(r, b, i, kernels::bf16_from_float(normal(random)));
+          set_x(r, b, i, kernels::bf16_from_f32(normal(random)));
     if (c.prologue)
       prepare_norm(random);
   }
 
   void set_x(int64_t r, int64_t b, int64_t i, uint16_t bits) {
     packed_x->data[r * p.x_stride + b * p.x_batch_stride + i] = bits;
-    x[(r * c.batch + b) * c.k + i] = kernels::bf16_to_float(bits);
+    x[(r * c.batch + b) * c.k + i] = kernels::f32_from_bf16(bits);
   }
 
   void prepare_norm(Random& random) {
@@ -108,8 +108,8 @@ struct Problem {
       }
       const double rstd = 1 / std::sqrt(squares / double(c.k) + 1e-6);
       for (int64_t i = 0; i < c.k; ++i)
-        x[r * c.k + i] = kernels::bf16_to_float(
-            kernels::bf16_from_float(float(2 * residual[r * c.k + i] * rstd) * norm_weight(i)));
+        x[r * c.k + i] = kernels::f32_from_bf16(
+            kernels::bf16_from_f32(float(2 * residual[r * c.k + i] * rstd) * norm_weight(i)));
     }
   }
 

@@ -1,5 +1,5 @@
 // grouped_gemm_bf16 and grouped_gemm_f8 agree with the reference for every way tokens can fall on experts.
-#include "kernels/common/numbers.h"
+#include "kernels/common/numeric.h"
 #include "kernels/grouped_gemm/reference.h"
 #include "kernels/native/levels.h"
 #include "kernels/registry/params.h"
@@ -88,12 +88,12 @@ struct Problem {
     std::normal_distribution<float> normal;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t i = 0; i < c.k; ++i)
-        set_x(r, i, kernels::bf16_from_float(normal(random)));
+        set_x(r, i, kernels::bf16_from_f32(normal(random)));
   }
 
   void set_x(int64_t r, int64_t i, uint16_t bits) {
     packed_x->data[r * stride + i] = bits;
-    x[r * c.k + i] = kernels::bf16_to_float(bits);
+    x[r * c.k + i] = kernels::f32_from_bf16(bits);
   }
 
   std::vector<float> run(const NativeLevel& level, int64_t chunk) {

@@ -1,6 +1,6 @@
 // Conversions, reductions, run-time packing and the block product do what their headers say on every ISA
 // level.
-#include "kernels/common/numbers.h"
+#include "kernels/common/numeric.h"
 #include "kernels/native/levels.h"
 #include "kernels/registry/params.h"
 #include "test/unit/kernels/tolerance.h"
@@ -19,8 +19,8 @@ R1_DECLARE_LEVELS(probe_gemm_block);
 namespace r1::test {
 namespace {
 
-using kernels::bf16_from_float;
-using kernels::bf16_to_float;
+using kernels::bf16_from_f32;
+using kernels::f32_from_bf16;
 
 void call(const kernels::NativeLevel& level, std::vector<void*> buffers, int64_t begin, int64_t end,
           int64_t cols = 0) {
@@ -45,7 +45,7 @@ TEST(Primitives, EveryE4m3CodeDecodesExactly) {
       // layout.h: lane L, bytes 0-7 to the first line, 8-15 to the second, in order.
       for (int i = 0; i < 64; ++i) {
         const int at = i / 16 * 8 + i % 8 + (i % 16 >= 8 ? 32 : 0);
-        const uint16_t expected = bf16_from_float(kernels::e4m3_to_float(line[i]));
+        const uint16_t expected = bf16_from_f32(kernels::f32_from_e4m3(line[i]));
         EXPECT_TRUE(same_bf16(out[at], expected))
             << level.name << " code " << int(line[i]) << " got " << out[at];
       }
@@ -63,7 +63,7 @@ TEST(Primitives, ScaledE4m3IsTheRoundedFloatProduct) {
         call(level, {line, out, &scale}, 0, 1);
         for (int i = 0; i < 64; ++i) {
           const int at = i / 16 * 8 + i % 8 + (i % 16 >= 8 ? 32 : 0);
-          const uint16_t expected = bf16_from_float(kernels::e4m3_to_float(line[i]) * scale);
+          const uint16_t expected = bf16_from_f32(kernels::f32_from_e4m3(line[i]) * scale);
           EXPECT_TRUE(same_bf16(out[at], expected))
               << level.name << " code " << int(line[i]) << " scale " << scale;
         }
@@ -92,10 +92,10 @@ TEST(Primitives, Bf16RoundsToNearestEvenKeepsNanAndStaysInBounds) {
         call(level, {in.data, half.data() + 1, back.data() + 1}, 0, count);
         for (int64_t i = 0; i < 18; ++i) {
           const bool inside = i >= 1 && i <= count;
-          const uint16_t expected = inside ? bf16_from_float(in.data[i - 1]) : uint16_t(0xabcd);
+          const uint16_t expected = inside ? bf16_from_f32(in.data[i - 1]) : uint16_t(0xabcd);
           EXPECT_TRUE(same_bf16(half[i], expected)) << level.name << " count " << count << " at " << i;
           if (inside && !std::isnan(in.data[i - 1])) {
-            EXPECT_EQ(back[i], bf16_to_float(expected)) << level.name;
+            EXPECT_EQ(back[i], f32_from_bf16(expected)) << level.name;
           } else if (!inside) {
             EXPECT_EQ(back[i], -7.f) << level.name << " count " << count << " at " << i;
           }
@@ -164,7 +164,7 @@ TEST(Primitives, GemmBlockSumsAndAccumulates) {
       const Weights w = random_bf16_weights({1, 48, k, 1}, random);
       std::vector<uint16_t> a(rows * k);
       for (uint16_t& v : a)
-        v = bf16_from_float(normal(random));
+        v = bf16_from_f32(normal(random));
       for (bool accumulate : {false, true}) {
         std::vector<float> before(rows * 48), expected(rows * 48);
         std::vector<double> size(rows * 48);
@@ -174,7 +174,7 @@ TEST(Primitives, GemmBlockSumsAndAccumulates) {
           for (int64_t j = 0; j < 48; ++j) {
             double sum = accumulate ? before[r * 48 + j] : 0, absolute = std::fabs(sum);
             for (int64_t i = 0; i < k; ++i) {
-              const double term = double(bf16_to_float(a[r * k + i])) * double(w.values[j * k + i]);
+              const double term = double(f32_from_bf16(a[r * k + i])) * double(w.values[j * k + i]);
               sum += term;
               absolute += std::fabs(term);
             }
