@@ -95,6 +95,38 @@ TEST(Optimize, RoundingCostsWhatBf16Has) {
   }
 }
 
+// The multi-token-prediction layer is optimized like the others: one step over random hidden states.
+TEST(Optimize, MtpGivesTheSameBits) {
+  TinyModel model(with(tinyR1(), {{"num_nextn_predict_layers", 1}}));
+  auto run = [&](const std::string& text) {
+    mlir::MLIRContext context;
+    auto module = model.import(context, /*withMtp=*/true);
+    mlir::PassManager passes(&context);
+    addPasses(Phase::Optimize, passes, fusions(text));
+    EXPECT_TRUE(mlir::succeeded(passes.run(*module))) << text;
+    interpret::WeightStore store(model.weights);
+    auto mtp = interpret::Interpreter::create(module->lookupSymbol<mlir::func::FuncOp>("mtp_3"), store);
+    EXPECT_TRUE(bool(mtp)) << toString(mtp.takeError());
+    interpret::LatentCache cache(4, model.config.kvLoraRank, model.config.qkRopeHeadDim, 1);
+    std::vector<float> hidden(3 * model.config.hiddenSize);
+    std::mt19937 random(5);
+    for (float& element : hidden)
+      element = std::normal_distribution<float>()(random);
+    std::vector<int32_t> slot = {0};
+    using interpret::ints;
+    auto results =
+        mtp->run({ints({3}, {7, 8, 9}), ints({3}, {0, 1, 2}), ints({2}, {0, 2}), ints({1}, slot),
+                  ints({0, 0}, {}), cache.now(), interpret::floats({3, model.config.hiddenSize}, hidden)},
+                 slot);
+    EXPECT_TRUE(bool(results)) << toString(results.takeError());
+    return results ? std::get<interpret::TensorPtr>((*results)[0])->data : std::vector<float>();
+  };
+  std::vector<float> none = run("-all");
+  EXPECT_EQ(none.size(), size_t(2 * model.config.vocabSize));
+  EXPECT_EQ(run("-absorb-kv-b"), none);
+  EXPECT_NE(run(""), none) << "nothing was absorbed?";
+}
+
 TEST(Fusions, TextIsParsedLeftToRight) {
   EXPECT_TRUE(fusions("").isOn("absorb-kv-b"));
   EXPECT_FALSE(fusions("-all,+router-topk").isOn("absorb-kv-b"));
