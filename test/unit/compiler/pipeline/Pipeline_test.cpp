@@ -76,6 +76,25 @@ TEST_P(RandomModels, SubsetsOfFusionsGiveTheSameBits) {
   }
 }
 
+// Whatever phase optimize leaves, select finds kernels for it and plan places them: with each fusion alone
+// switched off, and with all of them.
+TEST_P(RandomModels, AreSelectedAndPlannedWithoutAnyOneFusion) {
+  TinyModel model(randomModel(GetParam()), GetParam());
+  std::vector<std::string> choices = {"", "-all"};
+  for (const char* name :
+       {"merge-qkv-a", "absorb-kv-b", "router-topk", "gate-up-silu-mul", "rope-cache-write",
+        "combine-residual", "residual-norm", "norm-into-linear", "cast-into-producer"})
+    choices.push_back("-" + std::string(name));
+  for (const std::string& choice : choices) {
+    mlir::MLIRContext context;
+    auto module = model.import(context);
+    mlir::PassManager passes(&context);
+    for (Phase phase : {Phase::Optimize, Phase::Select, Phase::Plan})
+      addPasses(phase, passes, fusions(choice));
+    EXPECT_TRUE(mlir::succeeded(passes.run(*module))) << "--fusions=" << choice << " on seed " << GetParam();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomModels, testing::Range(1u, 9u));
 
 // Without routing, where a rounding may choose another expert, rounding and absorption move the logits by
