@@ -4,10 +4,10 @@
 //   Per token and context position, H heads, L = kv_lora, R = rope:
 //     bytes      2 (L + R) of cache, each read once: 1152 for R1
 //     operations 2 H (2 L + R): 34.8 k at 16 heads, 278 k at 128
-//   Bound: 30 operations a byte at 16 heads, 242 at 128. A core with vdpbf16ps does 64 operations a cycle and
-//   streams 4 to 8 bytes a cycle, so it is bound by operations from about 8 heads on; AMX (1024 a cycle) is
-//   bound by bytes up to 128 heads. Beside that, a page of 64 tokens costs 64 L / 32 permutes to pair its
-//   rows up as the B operand of the second product.
+//   Bound: 30 operations a byte at 16 heads, 242 at 128. A core with vdpbf16ps does 64 or 128 operations a
+//   cycle and streams 4 to 12 bytes, so operations bound it from about 8 heads on; AMX (1024 a cycle) is bound
+//   by bytes up to 128 heads. Beside that, a page costs 2 L unpacks to pair its rows up as the B operand of the
+//   second product: 3 % of the dots at 16 heads.
 //
 // Schedule: for each page, scores[64][H] = page[64][L + R] * q^T (page as it lies in memory), softmax,
 // out[H][L] += p * page.
