@@ -37,7 +37,7 @@ llvm::Expected<Checkpoint> openCheckpoint(const CompileOptions& options, const M
   return Checkpoint::open(options.folder);
 }
 
-/// Collects the diagnostics of passes into one error.
+/// The first diagnostic of a phase as an error of one line; passes rarely fail for one operation alone.
 class Diagnostics {
 public:
   explicit Diagnostics(MLIRContext& context)
@@ -46,16 +46,19 @@ public:
             std::string where;
             llvm::raw_string_ostream stream(where);
             diagnostic.getLocation().print(stream);
-            text += (text.empty() ? "" : "\n") + where + ": " + diagnostic.str();
+            if (count++ == 0)
+              text = where + ": " + diagnostic.str();
           }
           return success();
         }) {}
   llvm::Error take(Phase phase) {
-    return llvm::createStringError("phase " + nameOf(phase).str() + " failed: " + (text.empty() ? "no diagnostic" : text));
+    std::string more = count > 1 ? " (and " + std::to_string(count - 1) + " more like it)" : "";
+    return llvm::createStringError("phase " + nameOf(phase).str() + " failed: " + (text.empty() ? "no diagnostic" : text) + more);
   }
 
 private:
   std::string text;
+  int count = 0;
   ScopedDiagnosticHandler handler;
 };
 

@@ -19,6 +19,7 @@ import task
 import vocabulary
 from model import Config, TinyR1, Weights
 
+VOCABULARY_SEED = 20261123  # not --seed: a continued run must read the same tokens
 WARMUP_STEPS = 100
 DECAY_FROM, QUANT_FROM = 0.6, 0.8
 MATRIX_RATE, OTHER_RATE = 0.02, 2e-3
@@ -112,6 +113,8 @@ def main():
     parser.add_argument("--steps", type=int, help="instead of --minutes")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--state", default="tiny_r1_state.pt", help="where the float32 state is saved at the end")
+    parser.add_argument("--start", help="a state saved by an earlier run; the rate then falls from the first step on")
     parser.add_argument("--export-every", type=float, default=10, help="minutes between exports and measurements")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
@@ -119,7 +122,7 @@ def main():
     pool = ThreadPoolExecutor(options.threads)
     rng = random.Random(options.seed)
     config = Config()
-    definition = vocabulary.tokenizer_json(config.vocab_size - len(vocabulary.ADDED), options.seed)
+    definition = vocabulary.tokenizer_json(config.vocab_size - len(vocabulary.ADDED), VOCABULARY_SEED)
     encoder = vocabulary.Encoder(definition)
     model = TinyR1(config)
     matrices = [p for n, p in model.named_parameters()
@@ -128,6 +131,10 @@ def main():
     parameters = list(model.parameters())
     others = [p for p in parameters if id(p) not in taken]
     muon, adam = Muon(matrices), torch.optim.AdamW(others, OTHER_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    warmup, decay_from, mtp_from = WARMUP_STEPS, DECAY_FROM, MTP_FROM
+    if options.start:
+        model.load_state_dict(torch.load(options.start))
+        warmup, decay_from, mtp_from = WARMUP_STEPS // 4, 0.0, 0.0
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
 
     start = last_export = time.time()
@@ -136,9 +143,9 @@ def main():
         done = step / options.steps if options.steps else (time.time() - start) / (60 * options.minutes)
         if done >= 1:
             break
-        rate = min(1.0, (step + 1) / WARMUP_STEPS, (1 - done) / (1 - DECAY_FROM))
+        rate = min(1.0, (step + 1) / warmup, (1 - done) / (1 - decay_from))
         Weights.fake_quant = done >= QUANT_FROM
-        with_mtp = done >= MTP_FROM
+        with_mtp = done >= mtp_from
         parts = batch(rng, encoder, options.batch)
         padded = sum(ids.numel() for ids, _targets in parts)
         results = list(pool.map(lambda part: gradients(model, parameters, part, with_mtp), parts))
@@ -162,7 +169,7 @@ def main():
             checkpoint.export(model, definition, options.out)
             print(evaluate.table(model, encoder, 64, decode=False), flush=True)
     checkpoint.export(model, definition, options.out)
-    torch.save(model.state_dict(), f"{options.out}/../tiny_r1_state.pt")
+    torch.save(model.state_dict(), options.state)
     print(evaluate.table(model, encoder, 500, decode=False), flush=True)
 
 

@@ -9,6 +9,7 @@ inline constexpr int kBadInput = 1, kBadCommandLine = 2, kDefect = 70;
 
 void addCompile(CLI::App& app, int& code);
 void addInspect(CLI::App& app, int& code);
+void addInterpret(CLI::App& app, int& code);
 void addFusions(CLI::App& app, int& code);
 
 }  // namespace r1::tools

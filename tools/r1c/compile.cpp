@@ -51,6 +51,8 @@ int run(Flags& flags) {
     return usage("--target is required: for instance --target cpu:native");
   if (artifact && options.output.empty())
     return usage("-o is required: the artifact's file name");
+  if (flags.weights == "in-place")
+    return usage("--weights=in-place: CPU targets read weights in a packed order that no checkpoint has; use --weights=pack");
   options.weights = flags.weights == "none" ? pipeline::Weights::None : pipeline::Weights::Pack;
   if (options.limits.maxContext % 64) {
     options.limits.maxContext += 64 - options.limits.maxContext % 64;
@@ -85,7 +87,7 @@ void addCompile(CLI::App& app, int& code) {
   command->add_option("--target", flags->targets, "Comma-separated: cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:sapphirerapids, ...");
   command->add_option("-o,--output", o.output, "The artifact; with --stop-after, the module's text");
   command->add_option("--weights", flags->weights, "pack: into the artifact; none: shapes only")
-      ->check(CLI::IsMember({"pack", "none"}))
+      ->check(CLI::IsMember({"pack", "none", "in-place"}))
       ->capture_default_str();
   command->add_option("--fusions", o.fusions, "+name,-name,+all,-all; `r1c fusions` lists them");
   command->add_option("--max-batch", o.limits.maxBatch, "Sequences decoded together")->check(CLI::Range(1, 1024))->capture_default_str();

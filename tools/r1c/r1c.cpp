@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   int code = 0;
   r1::tools::addCompile(app, code);
   r1::tools::addInspect(app, code);
+  r1::tools::addInterpret(app, code);
   r1::tools::addFusions(app, code);
   try {
     app.parse(argc, argv);
