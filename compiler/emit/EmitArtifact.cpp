@@ -25,11 +25,13 @@ public:
   llvm::Expected<SourceTensor> find(llvm::StringRef name) const override {
     auto it = values.find(name);
     if (it == values.end())
-      return llvm::createStringError("literal '" + name.str() + "' is not in the plan; this is a defect of r1c");
+      return llvm::createStringError("literal '" + name.str() +
+                                     "' is not in the plan; this is a defect of r1c");
     return SourceTensor{artifact::DataType::F32, {static_cast<int64_t>(it->second.size())}};
   }
   llvm::Error read(llvm::StringRef name, uint64_t offset, llvm::MutableArrayRef<uint8_t> out) const override {
-    std::memcpy(out.data(), reinterpret_cast<const uint8_t*>(values.find(name)->second.data()) + offset, out.size());
+    std::memcpy(out.data(), reinterpret_cast<const uint8_t*>(values.find(name)->second.data()) + offset,
+                out.size());
     return llvm::Error::success();
   }
 };
@@ -65,9 +67,10 @@ PackJob packJob(plan::TensorOp op) {
     job.sources.push_back(literal);
   }
   for (auto source : op.getSources().getAsRange<kern::SourceAttr>())
-    job.sources.push_back({source.getTensor().str(), source.getScale().str(), source.getRowBegin(), source.getRowEnd(),
-                           source.getColBegin(), source.getColEnd(), source.getTransposed(), source.getBatch(),
-                           source.getAccumulator(), source.getDestRow()});
+    job.sources.push_back({source.getTensor().str(), source.getScale().str(), source.getRowBegin(),
+                           source.getRowEnd(), source.getColBegin(), source.getColEnd(),
+                           source.getTransposed(), source.getBatch(), source.getAccumulator(),
+                           source.getDestRow()});
   return job;
 }
 
@@ -84,19 +87,24 @@ KernelSource kernelSource(plan::KernelOp op, const CpuTarget& target) {
   source.skeleton = kernels::find_skeleton({op.getSkeleton().data(), op.getSkeleton().size()});
   for (const kernels::ParamSpec& spec : source.skeleton->params) {
     Attribute value = op.getParams().get(StringRef(spec.name.data(), spec.name.size()));
-    source.params.push_back(spec.is_double ? llvm::bit_cast<int64_t>(cast<FloatAttr>(value).getValueAsDouble())
-                                           : cast<IntegerAttr>(value).getInt());
+    source.params.push_back(spec.is_double
+                                ? llvm::bit_cast<int64_t>(cast<FloatAttr>(value).getValueAsDouble())
+                                : cast<IntegerAttr>(value).getInt());
   }
   for (auto [index, region] : llvm::enumerate(op.getHoles())) {
     HoleSource hole;
     hole.body = &region;
     for (auto access : cast<ArrayAttr>(op.getReads()[index]).getAsRange<plan::AccessAttr>()) {
-      Access kind = access.getKind() == "col" ? Access::Col : access.getKind() == "row" ? Access::Row : Access::RowCol;
-      hole.operands.push_back({static_cast<unsigned>(access.getBuffer()), access.getType(), kind, access.getRowStride(), access.getOffset()});
+      Access kind = access.getKind() == "col"   ? Access::Col
+                    : access.getKind() == "row" ? Access::Row
+                                                : Access::RowCol;
+      hole.operands.push_back({static_cast<unsigned>(access.getBuffer()), access.getType(), kind,
+                               access.getRowStride(), access.getOffset()});
     }
     if (!source.skeleton->holes[index].writes_back)
       for (auto access : op.getWrites().getAsRange<plan::AccessAttr>())
-        hole.results.push_back({static_cast<unsigned>(access.getBuffer()), access.getType(), access.getRowStride(), access.getOffset()});
+        hole.results.push_back({static_cast<unsigned>(access.getBuffer()), access.getType(),
+                                access.getRowStride(), access.getOffset()});
     source.holes.push_back(std::move(hole));
   }
   source.holes.resize(source.skeleton->holes.size());
@@ -111,7 +119,8 @@ artifact::Space spaceOf(StringRef name) {
       .Default(artifact::Space::Cache);
 }
 
-std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op, const llvm::StringMap<uint32_t>& kernelIndex) {
+std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
+                                                const llvm::StringMap<uint32_t>& kernelIndex) {
   auto entry = std::make_unique<artifact::EntryT>();
   entry->kind = op.getSymName() == "prefill" ? artifact::EntryKind::Prefill : artifact::EntryKind::Decode;
   entry->max_tokens = op.getMaxTokens();
@@ -136,7 +145,8 @@ std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op, const llvm::St
   return entry;
 }
 
-llvm::Error emitTarget(ModuleOp planned, const CpuTarget& target, EmitRequest& request, ArtifactWriter& writer, EmitReport& report) {
+llvm::Error emitTarget(ModuleOp planned, const CpuTarget& target, EmitRequest& request,
+                       ArtifactWriter& writer, EmitReport& report) {
   std::vector<KernelSource> sources;
   llvm::StringMap<uint32_t> kernelIndex;
   auto description = std::make_unique<artifact::TargetT>();
@@ -147,7 +157,8 @@ llvm::Error emitTarget(ModuleOp planned, const CpuTarget& target, EmitRequest& r
     auto item = std::make_unique<artifact::KernelT>();
     item->name = source.name;
     item->family = std::string(source.skeleton->family);
-    item->scratch_bytes = source.skeleton->scratch_bytes ? source.skeleton->scratch_bytes(source.params.data()) : 0;
+    item->scratch_bytes =
+        source.skeleton->scratch_bytes ? source.skeleton->scratch_bytes(source.params.data()) : 0;
     SmallVector<StringRef> fusions;
     for (Attribute fusion : kernel.getFusions())
       fusions.push_back(cast<StringAttr>(fusion).getValue());
@@ -185,7 +196,8 @@ llvm::Error emitTarget(ModuleOp planned, const CpuTarget& target, EmitRequest& r
   return llvm::Error::success();
 }
 
-llvm::Error emitSegments(ModuleOp planned, const checkpoint::Checkpoint& checkpoint, EmitRequest& request, ArtifactWriter& writer) {
+llvm::Error emitSegments(ModuleOp planned, const checkpoint::Checkpoint& checkpoint, EmitRequest& request,
+                         ArtifactWriter& writer) {
   auto sizes = planned->getAttrOfType<DenseI64ArrayAttr>("plan.segment_bytes").asArrayRef();
   std::vector<PackJob> jobs[2];
   LiteralReader literals;
@@ -219,9 +231,10 @@ llvm::Error emitSegments(ModuleOp planned, const checkpoint::Checkpoint& checkpo
   return llvm::Error::success();
 }
 
-}  // namespace
+} // namespace
 
-llvm::Expected<EmitReport> emitArtifact(ModuleOp planned, const checkpoint::Checkpoint& checkpoint, EmitRequest request) {
+llvm::Expected<EmitReport> emitArtifact(ModuleOp planned, const checkpoint::Checkpoint& checkpoint,
+                                        EmitRequest request) {
   EmitReport report;
   InterruptScope interrupts;
   llvm::Expected<ArtifactWriter> writer = ArtifactWriter::create(request.path);
@@ -241,4 +254,4 @@ llvm::Expected<EmitReport> emitArtifact(ModuleOp planned, const checkpoint::Chec
   return report;
 }
 
-}  // namespace r1
+} // namespace r1

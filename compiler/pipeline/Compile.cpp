@@ -7,8 +7,8 @@
 #include "compiler/pipeline/Registration.h"
 #include "compiler/pipeline/RemarkList.h"
 #include "dialects/Plan/Plan.h"
-#include "kernels/registry/cpu_abi.h"
 #include "dialects/R1/R1.h"
+#include "kernels/registry/cpu_abi.h"
 #include "mlir/IR/AsmState.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
@@ -53,7 +53,8 @@ public:
         }) {}
   llvm::Error take(Phase phase) {
     std::string more = count > 1 ? " (and " + std::to_string(count - 1) + " more like it)" : "";
-    return llvm::createStringError("phase " + nameOf(phase).str() + " failed: " + (text.empty() ? "no diagnostic" : text) + more);
+    return llvm::createStringError("phase " + nameOf(phase).str() +
+                                   " failed: " + (text.empty() ? "no diagnostic" : text) + more);
   }
 
 private:
@@ -99,7 +100,8 @@ uint64_t countParameters(const ModelConfig& config, uint64_t& active) {
       elements *= extent;
     total += elements;
     bool expert = tensor.name.find(".mlp.experts.") != std::string::npos;
-    bool table = tensor.name == "model.embed_tokens.weight" && !config.tieWordEmbeddings;  // one row of it is read
+    bool table =
+        tensor.name == "model.embed_tokens.weight" && !config.tieWordEmbeddings; // one row of it is read
     if (!table)
       active += expert ? elements * config.topK / config.routedExperts : elements;
   }
@@ -116,8 +118,10 @@ std::unique_ptr<artifact::InputFileT> inputFile(const std::string& name, llvm::S
 }
 
 /// What the artifact's index says beyond code and weights.
-llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, const ModelConfig& config, const Checkpoint& checkpoint,
-                                             const FusionChoice& fusions, const std::vector<CpuTarget>& targets, const RemarkList& remarks) {
+llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, const ModelConfig& config,
+                                             const Checkpoint& checkpoint, const FusionChoice& fusions,
+                                             const std::vector<CpuTarget>& targets,
+                                             const RemarkList& remarks) {
   artifact::ArtifactT index;
   index.model = std::make_unique<artifact::ModelT>();
   artifact::ModelT& model = *index.model;
@@ -161,20 +165,23 @@ llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, cons
   provenance.tool = R1C_VERSION;
   for (const CpuTarget& target : targets)
     provenance.flags.push_back("--target=" + target.reproducibleName());
-  provenance.flags.push_back(std::string("--weights=") + (options.weights == Weights::Pack ? "pack" : "none"));
+  provenance.flags.push_back(std::string("--weights=") +
+                             (options.weights == Weights::Pack ? "pack" : "none"));
   if (std::string off = fusions.text(); !off.empty())
     provenance.flags.push_back("--fusions=" + off);
   provenance.flags.push_back("--max-context=" + std::to_string(options.limits.maxContext));
   provenance.flags.push_back("--max-batch=" + std::to_string(options.limits.maxBatch));
   provenance.flags.push_back("--prefill-chunk=" + std::to_string(options.limits.prefillChunk));
-  for (const char* name : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"})
+  for (const char* name : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                           "chat_template.jinja"})
     if (auto buffer = llvm::MemoryBuffer::getFile(options.folder + "/" + name))
       provenance.inputs.push_back(inputFile(name, (*buffer)->getBuffer()));
   for (const checkpoint::ShardFile& shard : checkpoint.files()) {
     auto input = std::make_unique<artifact::InputFileT>();
     input->name = shard.name;
     input->bytes = shard.dataBytes;
-    input->hash = std::make_unique<artifact::Hash>(flatbuffers::span<const uint8_t, 32>(shard.headerHash.data(), 32));
+    input->hash =
+        std::make_unique<artifact::Hash>(flatbuffers::span<const uint8_t, 32>(shard.headerHash.data(), 32));
     provenance.inputs.push_back(std::move(input));
   }
   index.remarks = remarks.describe();
@@ -189,7 +196,7 @@ llvm::Error runPhase(Phase phase, ModuleOp module, const FusionChoice& fusions, 
   return llvm::Error::success();
 }
 
-}  // namespace
+} // namespace
 
 llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   CompileReport report;
@@ -219,7 +226,8 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   DialectRegistry registry;
   registerDialects(registry);
   registerCpuEmitDialects(registry);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);  // remarks come in one order; passes take milliseconds
+  MLIRContext context(
+      registry, MLIRContext::Threading::DISABLED); // remarks come in one order; passes take milliseconds
   RemarkList remarks(context, options.printRemarks);
   Diagnostics diagnostics(context);
   auto imported = import::importModel(context, *config, *checkpoint, options.limits, check.hasMtp);
@@ -264,4 +272,4 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   return report;
 }
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

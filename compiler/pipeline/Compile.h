@@ -10,25 +10,25 @@ enum class Weights { Pack, None };
 
 struct CompileOptions {
   std::string folder;
-  std::vector<std::string> targets;  // "cpu:native", ...
-  std::string output;                // of the artifact, or of the module with stopAfter ("" or "-": standard output)
+  std::vector<std::string> targets; // "cpu:native", ...
+  std::string output; // of the artifact, or of the module with stopAfter ("" or "-": standard output)
   Weights weights = Weights::Pack;
-  std::string fusions;               // FusionChoice::parse
+  std::string fusions; // FusionChoice::parse
   import::StepLimits limits;
   unsigned jobs = 1;
   std::optional<Phase> stopAfter;
-  std::vector<Phase> dumpAfter;      // modules to standard error
-  std::string emitLlvm;              // folder for the optimised LLVM IR of every kernel
-  bool printRemarks = false;         // to standard error, as they come
+  std::vector<Phase> dumpAfter; // modules to standard error
+  std::string emitLlvm;         // folder for the optimised LLVM IR of every kernel
+  bool printRemarks = false;    // to standard error, as they come
 };
 
 struct CompileReport {
   uint64_t fileBytes = 0, weightBytes = 0;
   size_t kernels = 0, launches = 0;
-  std::vector<std::string> notes;    // worth knowing, stopped nothing
+  std::vector<std::string> notes; // worth knowing, stopped nothing
 };
 
 /// Compiles. An error is one line (or a few, one per problem) with cause and cure.
 llvm::Expected<CompileReport> compile(const CompileOptions& options);
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

@@ -17,11 +17,16 @@ llvm::StringRef nameOf(Phase phase) {
 
 llvm::StringRef sentenceOf(Phase phase) {
   switch (phase) {
-  case Phase::Import: return "reads configuration and tensor headers and builds the model in the r1 dialect";
-  case Phase::Optimize: return "absorbs, rounds and fuses, from r1 to r1";
-  case Phase::Select: return "chooses a kernel skeleton and a schedule for every operation, from r1 to kern";
-  case Phase::Plan: return "places weights and activations and orders the launches, from kern to plan";
-  case Phase::Emit: return "generates machine code, packs weights and writes the artifact";
+  case Phase::Import:
+    return "reads configuration and tensor headers and builds the model in the r1 dialect";
+  case Phase::Optimize:
+    return "absorbs, rounds and fuses, from r1 to r1";
+  case Phase::Select:
+    return "chooses a kernel skeleton and a schedule for every operation, from r1 to kern";
+  case Phase::Plan:
+    return "places weights and activations and orders the launches, from kern to plan";
+  case Phase::Emit:
+    return "generates machine code, packs weights and writes the artifact";
   }
   return "";
 }
@@ -49,8 +54,10 @@ llvm::Expected<FusionChoice> FusionChoice::parse(llvm::StringRef text) {
         on ? (void)choice.off.erase(fusion.name) : (void)choice.off.insert(fusion.name);
       }
     if (!found) {
-      std::string known = llvm::join(llvm::map_range(optimize::fusions(), [](const optimize::Fusion& f) { return f.name; }), ", ");
-      return llvm::createStringError("--fusions: no fusion is called '" + item.str() + "'; there are " + known + ", and all");
+      std::string known = llvm::join(
+          llvm::map_range(optimize::fusions(), [](const optimize::Fusion& f) { return f.name; }), ", ");
+      return llvm::createStringError("--fusions: no fusion is called '" + item.str() + "'; there are " +
+                                     known + ", and all");
     }
   }
   return choice;
@@ -94,4 +101,4 @@ void addPasses(Phase phase, OpPassManager& pm, const FusionChoice& fusions) {
   }
 }
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

@@ -10,7 +10,8 @@ namespace r1::pipeline {
 
 /// Phases of a compile. --stop-after and --dump-after take their names.
 enum class Phase { Import, Optimize, Select, Plan, Emit };
-inline constexpr std::array<Phase, 5> kPhases = {Phase::Import, Phase::Optimize, Phase::Select, Phase::Plan, Phase::Emit};
+inline constexpr std::array<Phase, 5> kPhases = {Phase::Import, Phase::Optimize, Phase::Select, Phase::Plan,
+                                                 Phase::Emit};
 
 llvm::StringRef nameOf(Phase phase);
 /// What the phase does, in one sentence.
@@ -33,4 +34,4 @@ private:
 /// Appends the passes of `phase`, its verifier last. Import and Emit are not pass pipelines and add nothing.
 void addPasses(Phase phase, mlir::OpPassManager& pm, const FusionChoice& fusions);
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

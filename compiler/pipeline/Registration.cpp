@@ -9,8 +9,8 @@
 namespace r1::pipeline {
 
 void registerDialects(mlir::DialectRegistry& registry) {
-  registry.insert<ir::R1Dialect, kern::KernDialect, plan::PlanDialect, mlir::func::FuncDialect, mlir::arith::ArithDialect,
-                  mlir::math::MathDialect>();
+  registry.insert<ir::R1Dialect, kern::KernDialect, plan::PlanDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
 }
 
 void registerPasses() {
@@ -21,8 +21,9 @@ void registerPasses() {
   mlir::registerCSEPass();
   mlir::registerSymbolDCEPass();
   for (Phase phase : {Phase::Optimize, Phase::Select, Phase::Plan})
-    mlir::PassPipelineRegistration<>("r1-" + std::string(nameOf(phase)), std::string(sentenceOf(phase)),
-                                     [phase](mlir::OpPassManager& pm) { addPasses(phase, pm, FusionChoice()); });
+    mlir::PassPipelineRegistration<>(
+        "r1-" + std::string(nameOf(phase)), std::string(sentenceOf(phase)),
+        [phase](mlir::OpPassManager& pm) { addPasses(phase, pm, FusionChoice()); });
 }
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

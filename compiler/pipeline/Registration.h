@@ -10,4 +10,4 @@ namespace r1::pipeline {
 void registerDialects(mlir::DialectRegistry& registry);
 void registerPasses();
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

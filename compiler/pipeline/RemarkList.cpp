@@ -17,14 +17,21 @@ std::string nameOf(Location location) {
 
 class Collector : public remark::detail::MLIRRemarkStreamerBase {
 public:
-  Collector(std::shared_ptr<std::vector<artifact::RemarkT>> list, bool echo) : list(std::move(list)), echo(echo) {}
+  Collector(std::shared_ptr<std::vector<artifact::RemarkT>> list, bool echo)
+      : list(std::move(list)), echo(echo) {}
 
   void streamOptimizationRemark(const remark::detail::Remark& remark) override {
     artifact::RemarkT item;
     switch (remark.getRemarkType()) {
-    case llvm::remarks::Type::Passed: item.kind = artifact::RemarkKind::Passed; break;
-    case llvm::remarks::Type::Analysis: item.kind = artifact::RemarkKind::Analysis; break;
-    default: item.kind = artifact::RemarkKind::Missed; break;
+    case llvm::remarks::Type::Passed:
+      item.kind = artifact::RemarkKind::Passed;
+      break;
+    case llvm::remarks::Type::Analysis:
+      item.kind = artifact::RemarkKind::Analysis;
+      break;
+    default:
+      item.kind = artifact::RemarkKind::Missed;
+      break;
     }
     item.name = remark.getRemarkName().str();
     item.location = nameOf(remark.getLocation());
@@ -42,12 +49,14 @@ private:
   bool echo;
 };
 
-}  // namespace
+} // namespace
 
-RemarkList::RemarkList(MLIRContext& context, bool echo) : list(std::make_shared<std::vector<artifact::RemarkT>>()) {
+RemarkList::RemarkList(MLIRContext& context, bool echo)
+    : list(std::make_shared<std::vector<artifact::RemarkT>>()) {
   remark::RemarkCategories all{".*", ".*", ".*", ".*", ".*"};
-  LogicalResult enabled = remark::enableOptimizationRemarks(
-      context, std::make_unique<Collector>(list, echo), std::make_unique<remark::RemarkEmittingPolicyAll>(), all);
+  LogicalResult enabled =
+      remark::enableOptimizationRemarks(context, std::make_unique<Collector>(list, echo),
+                                        std::make_unique<remark::RemarkEmittingPolicyAll>(), all);
   (void)enabled;
 }
 
@@ -58,4 +67,4 @@ std::vector<std::unique_ptr<artifact::RemarkT>> RemarkList::describe() const {
   return result;
 }
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

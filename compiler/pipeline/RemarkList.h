@@ -16,4 +16,4 @@ private:
   std::shared_ptr<std::vector<artifact::RemarkT>> list;
 };
 
-}  // namespace r1::pipeline
+} // namespace r1::pipeline

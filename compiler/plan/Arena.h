@@ -15,4 +15,4 @@ struct Interval {
 /// size. Largest first, each at the lowest offset that fits: close to the best in practice, and the same for the same input.
 int64_t placeIntervals(std::vector<Interval>& intervals, int64_t alignment);
 
-}  // namespace r1::plan
+} // namespace r1::plan

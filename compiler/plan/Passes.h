@@ -13,4 +13,4 @@ namespace r1::plan {
 #define GEN_PASS_REGISTRATION
 #include "compiler/plan/Passes.h.inc"
 
-}  // namespace r1::plan
+} // namespace r1::plan

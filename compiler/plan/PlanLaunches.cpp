@@ -17,7 +17,8 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kAlignment = 256;  // of weights and activations: four cache lines, and what CUDA's vector loads and TMA will want
+constexpr int64_t kAlignment =
+    256; // of weights and activations: four cache lines, and what CUDA's vector loads and TMA will want
 
 // Argument numbers of an entry function, and the io slots (runtime/artifact/artifact.fbs) they come from.
 enum EntryArgument { kIds, kPositions, kLogitRows, kSlots, kPageTable, kCache };
@@ -104,7 +105,9 @@ private:
   Block* kernelBlock = nullptr;
 };
 
-Attribute constantKey(kern::ConstantOp op) { return ArrayAttr::get(op.getContext(), {op->getAttrDictionary(), TypeAttr::get(op.getType())}); }
+Attribute constantKey(kern::ConstantOp op) {
+  return ArrayAttr::get(op.getContext(), {op->getAttrDictionary(), TypeAttr::get(op.getType())});
+}
 
 void Planner::placeWeights(func::FuncOp function) {
   function.walk([&](kern::ConstantOp op) {
@@ -114,12 +117,13 @@ void Planner::placeWeights(func::FuncOp function) {
     int64_t segment = op.getLayout() == "literal" ? 0 : 1, bytes = constantBytes(op);
     it->second = {segment, segmentEnd[segment]};
     segmentEnd[segment] = roundUp(segmentEnd[segment] + bytes, kAlignment);
-    std::string name = op.getLayout() == "literal"
-                           ? "literal." + std::to_string(constants.size())
-                           : cast<kern::SourceAttr>(op.getSources()[0]).getTensor().str() + "." + op.getLayout().str();
-    TensorOp::create(builder, op.getLoc(), name, op.getLayout(), op.getShapeAttr(), op.getSourcesAttr(), op.getValuesAttr(),
-                     cast<RankedTensorType>(op.getType()).getElementType(), segment, it->second.offset, bytes,
-                     llvm::APFloat(randomScale(op)));
+    std::string name =
+        op.getLayout() == "literal"
+            ? "literal." + std::to_string(constants.size())
+            : cast<kern::SourceAttr>(op.getSources()[0]).getTensor().str() + "." + op.getLayout().str();
+    TensorOp::create(builder, op.getLoc(), name, op.getLayout(), op.getShapeAttr(), op.getSourcesAttr(),
+                     op.getValuesAttr(), cast<RankedTensorType>(op.getType()).getElementType(), segment,
+                     it->second.offset, bytes, llvm::APFloat(randomScale(op)));
   });
 }
 
@@ -130,7 +134,8 @@ ArgumentAttr Planner::argument(Value value) {
   if (!columns)
     return place;
   int64_t bytes = columns * elementBytes(cast<RankedTensorType>(base.getType()).getElementType());
-  return ArgumentAttr::get(builder.getContext(), place.getSpace(), place.getIndex(), place.getOffset() + bytes);
+  return ArgumentAttr::get(builder.getContext(), place.getSpace(), place.getIndex(),
+                           place.getOffset() + bytes);
 }
 
 // family__types__schedule; the target joins when code is generated for it.
@@ -149,8 +154,14 @@ std::string Planner::kernelName(kern::DispatchOp op) {
     types = "bf16";
   std::string name = skeleton + "__" + types + "__";
   const char* separator = "";
-  for (auto [key, letter] : {std::pair<StringRef, StringRef>{"n", "n"}, {"k", "k"}, {"cols", "c"}, {"heads", "h"}, {"experts", "e"},
-                             {"tile_m", "m"}, {"tile_n", "t"}, {"q_block", "q"}})
+  for (auto [key, letter] : {std::pair<StringRef, StringRef>{"n", "n"},
+                             {"k", "k"},
+                             {"cols", "c"},
+                             {"heads", "h"},
+                             {"experts", "e"},
+                             {"tile_m", "m"},
+                             {"tile_n", "t"},
+                             {"q_block", "q"}})
     if (int64_t value = param(key); value >= 0) {
       name += separator + letter.str() + std::to_string(value);
       separator = "_";
@@ -181,21 +192,23 @@ FlatSymbolRefAttr Planner::kernelOf(kern::DispatchOp op) {
   }
   for (auto [i, output] : llvm::enumerate(op.getOutputs().drop_front(fixedOutputs))) {
     auto type = cast<RankedTensorType>(output.getType());
-    writes.push_back(AccessAttr::get(context, inputs + fixedOutputs + i, type.getElementType(), "row_col", rowStride(type), 0));
+    writes.push_back(AccessAttr::get(context, inputs + fixedOutputs + i, type.getElementType(), "row_col",
+                                     rowStride(type), 0));
   }
   std::string holes;
   for (Region& region : op.getHoles())
     holes += fingerprint(region);
-  Attribute key = builder.getArrayAttr({op.getSkeletonAttr(), op.getParamsAttr(), builder.getArrayAttr(reads),
-                                        builder.getArrayAttr(writes), op.getFusionsAttr(), builder.getStringAttr(holes)});
+  Attribute key =
+      builder.getArrayAttr({op.getSkeletonAttr(), op.getParamsAttr(), builder.getArrayAttr(reads),
+                            builder.getArrayAttr(writes), op.getFusionsAttr(), builder.getStringAttr(holes)});
   FlatSymbolRefAttr& known = kernels[key];
   if (known)
     return known;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(kernelBlock);
   auto kernel = KernelOp::create(builder, op.getLoc(), kernelName(op), op.getSkeleton(), op.getParamsAttr(),
-                                 builder.getArrayAttr(reads), builder.getArrayAttr(writes), op.getFusionsAttr(),
-                                 op.getHoles().size());
+                                 builder.getArrayAttr(reads), builder.getArrayAttr(writes),
+                                 op.getFusionsAttr(), op.getHoles().size());
   for (auto [to, from] : llvm::zip(kernel.getHoles(), op.getHoles())) {
     IRMapping mapping;
     from.cloneInto(&to, mapping);
@@ -247,7 +260,8 @@ void Planner::planEntry(func::FuncOp function) {
             last = std::max(last, group[user]);
       int64_t elements = 1;
       for (int64_t extent : type.getShape().drop_back())
-        elements *= ShapedType::isDynamic(extent) ? (op.getRowsDim() == 1 ? maxLogitRows : maxTokens) : extent;
+        elements *=
+            ShapedType::isDynamic(extent) ? (op.getRowsDim() == 1 ? maxLogitRows : maxTokens) : extent;
       elements *= rowStride(type);
       intervals.push_back({elements * elementBytes(type.getElementType()), group[op], last});
       owners.push_back(output);
@@ -262,7 +276,8 @@ void Planner::planEntry(func::FuncOp function) {
     places[op.getResult()] = ArgumentAttr::get(context, "segment", place.segment, place.offset);
   });
 
-  auto entry = EntryOp::create(builder, function.getLoc(), function.getSymName(), maxTokens, maxLogitRows, arena);
+  auto entry =
+      EntryOp::create(builder, function.getLoc(), function.getSymName(), maxTokens, maxLogitRows, arena);
   OpBuilder inner = OpBuilder::atBlockEnd(&entry.getBody().emplaceBlock());
   for (auto [op, starts] : llvm::zip(launches, startsGroup)) {
     SmallVector<Attribute> arguments;
@@ -281,8 +296,8 @@ void Planner::planEntry(func::FuncOp function) {
       add(v);
     auto name = dyn_cast<NameLoc>(op.getLoc());
     LaunchOp::create(inner, op.getLoc(), kernelOf(op), builder.getArrayAttr(arguments), op.getGridAttr(),
-                     builder.getBoolAttr(starts), name ? name.getName() : builder.getStringAttr(op.getSkeleton()),
-                     op.getCostAttr());
+                     builder.getBoolAttr(starts),
+                     name ? name.getName() : builder.getStringAttr(op.getSkeleton()), op.getCostAttr());
   }
 }
 
@@ -292,7 +307,7 @@ void Planner::run() {
     if (function->hasAttr("r1.max_tokens"))
       entries.push_back(function);
     else
-      function.erase();  // multi-token prediction is kept out of the main path
+      function.erase(); // multi-token prediction is kept out of the main path
   }
   // Tensors, then kernels (collected aside), then entries.
   Block aside;
@@ -314,5 +329,5 @@ struct PlanLaunches : impl::PlanLaunchesBase<PlanLaunches> {
   void runOnOperation() override { Planner(getOperation()).run(); }
 };
 
-}  // namespace
-}  // namespace r1::plan
+} // namespace
+} // namespace r1::plan

@@ -24,8 +24,8 @@ struct VerifyPlanned : impl::VerifyPlannedBase<VerifyPlanned> {
     for (auto tensor : module.getOps<TensorOp>()) {
       int64_t segment = tensor.getSegment(), offset = tensor.getOffset(), bytes = tensor.getBytes();
       if (segment < 0 || segment > 1 || offset < end[segment] || offset + bytes > segments[segment])
-        return tensor.emitOpError() << "lies at [" << offset << ", " << offset + bytes << ") of segment " << segment
-                                    << ", which is taken or ends before";
+        return tensor.emitOpError() << "lies at [" << offset << ", " << offset + bytes << ") of segment "
+                                    << segment << ", which is taken or ends before";
       end[segment] = offset + bytes;
     }
     SymbolTableCollection tables;
@@ -35,19 +35,21 @@ struct VerifyPlanned : impl::VerifyPlannedBase<VerifyPlanned> {
     WalkResult result = module.walk([&](LaunchOp launch) -> WalkResult {
       auto kernel = tables.lookupNearestSymbolFrom<KernelOp>(module, launch.getKernelAttr());
       if (!kernel)
-        return launch.emitOpError() << "names kernel " << launch.getKernel() << ", which does not exist", WalkResult::interrupt();
+        return launch.emitOpError() << "names kernel " << launch.getKernel() << ", which does not exist",
+               WalkResult::interrupt();
       int64_t arguments = launch.getArguments().size();
       auto inside = [&](Attribute access) { return cast<AccessAttr>(access).getBuffer() < arguments; };
       bool fits = llvm::all_of(kernel.getWrites(), inside);
       for (Attribute list : kernel.getReads())
         fits &= llvm::all_of(cast<ArrayAttr>(list), inside);
       if (!fits || llvm::is_contained(launch.getArguments(), Attribute()))
-        return launch.emitOpError("has fewer arguments than its kernel reads and writes"), WalkResult::interrupt();
+        return launch.emitOpError("has fewer arguments than its kernel reads and writes"),
+               WalkResult::interrupt();
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
   }
 };
 
-}  // namespace
-}  // namespace r1::plan
+} // namespace
+} // namespace r1::plan

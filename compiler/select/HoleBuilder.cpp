@@ -18,8 +18,8 @@ SmallVector<Value> Body::yielded() const {
 }
 
 HoleBuilder::HoleBuilder(const Body& body, Region& region, int leading)
-    : body(body), block(&region.emplaceBlock()), builder(body.getOp()->getContext()), location(body.getOp()->getLoc()),
-      leadingCount(leading) {
+    : body(body), block(&region.emplaceBlock()), builder(body.getOp()->getContext()),
+      location(body.getOp()->getLoc()), leadingCount(leading) {
   builder.setInsertionPointToEnd(block);
   for (int i = 0; i < leading; ++i)
     block->addArgument(builder.getF32Type(), location);
@@ -48,7 +48,8 @@ Value HoleBuilder::element(Value inner) {
       // silu(g) = g / (1 + exp(-g))
       Value one = arith::ConstantOp::create(builder, location, builder.getF32FloatAttr(1));
       Value exp = math::ExpOp::create(builder, location, arith::NegFOp::create(builder, location, gate));
-      Value silu = arith::DivFOp::create(builder, location, gate, arith::AddFOp::create(builder, location, one, exp));
+      Value silu =
+          arith::DivFOp::create(builder, location, gate, arith::AddFOp::create(builder, location, one, exp));
       result = arith::MulFOp::create(builder, location, silu, up);
     }
   } else if (auto cast = inner.getDefiningOp<ir::CastOp>()) {
@@ -59,7 +60,8 @@ Value HoleBuilder::element(Value inner) {
     }
   } else {
     Operation* op = inner.getDefiningOp();
-    op->emitOpError("cannot be computed element by element inside this kernel; switch the fusion off that put it there");
+    op->emitOpError(
+        "cannot be computed element by element inside this kernel; switch the fusion off that put it there");
   }
   if (result)
     bind(inner, result);
@@ -80,4 +82,4 @@ LogicalResult HoleBuilder::yieldStored(ArrayRef<Value> inner) {
   return success();
 }
 
-}  // namespace r1::select
+} // namespace r1::select

@@ -51,4 +51,4 @@ private:
   llvm::SetVector<mlir::Value> loaded;
 };
 
-}  // namespace r1::select
+} // namespace r1::select

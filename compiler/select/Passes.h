@@ -14,4 +14,4 @@ namespace r1::select {
 #define GEN_PASS_REGISTRATION
 #include "compiler/select/Passes.h.inc"
 
-}  // namespace r1::select
+} // namespace r1::select

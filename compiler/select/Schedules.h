@@ -34,4 +34,4 @@ inline int64_t splitTokens(int64_t maxContext) {
 /// Queries that share one expansion of keys and values in prefill attention.
 inline int64_t queryBlock(int64_t maxTokens) { return maxTokens < 256 ? maxTokens : 256; }
 
-}  // namespace r1::select
+} // namespace r1::select

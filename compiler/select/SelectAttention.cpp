@@ -9,8 +9,9 @@ using namespace mlir;
 namespace r1::select {
 namespace {
 
-void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, int64_t nope, int64_t v, double scale,
-               int64_t maxContext, int64_t qStride, int64_t latentStride, int64_t outStride, int64_t qBlock) {
+void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, int64_t nope, int64_t v,
+               double scale, int64_t maxContext, int64_t qStride, int64_t latentStride, int64_t outStride,
+               int64_t qBlock) {
   int64_t split = splitTokens(maxContext);
   d.param(b, "heads", heads);
   d.param(b, "kv_lora", cache.getKvLora());
@@ -32,7 +33,7 @@ void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, in
 
 int64_t paddedColumns(Value value) { return (columnsOf(value) + 15) / 16 * 16; }
 
-}  // namespace
+} // namespace
 
 LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   ir::CacheType cache = op.getCache().getType();
@@ -41,19 +42,26 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   PackedWeight keys = packHeads(builder, op.getLoc(), kvB, heads, nope + v, 0, nope, /*transposed=*/false);
   PackedWeight values = packHeads(builder, op.getLoc(), kvB, heads, nope + v, nope, v, /*transposed=*/false);
   // A decode step (absorb-kv-b switched off) has tokens of different sequences: one query a tile.
-  bool decode = function->getAttrOfType<StringAttr>("r1.entry") && function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
+  bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
+                function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
   int64_t qBlock = decode ? 1 : queryBlock(maxTokens);
   Dispatch d;
   d.skeleton = "mla_prefill";
   d.layer = op.getLayer();
-  d.inputs = {op.getQ(), keys.weight, values.weight, op.getCache(), op.getPositions(), function.getArgument(3), function.getArgument(4)};
+  d.inputs = {op.getQ(),
+              keys.weight,
+              values.weight,
+              op.getCache(),
+              op.getPositions(),
+              function.getArgument(3),
+              function.getArgument(4)};
   d.outputs = {op.getType()};
   d.fixedOutputs = 1;
   d.weightBytes = keys.bytes + values.bytes;
   // At context L a token attends to L positions; the expansion of those is shared by the tokens of a step. Counted without attention itself.
   d.flopsPerToken = 2 * heads * (nope + v) * cache.getKvLora();
-  mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext, rowStride(op.getQ()), 0,
-            paddedColumns(op.getResult()), qBlock);
+  mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext,
+            rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock);
   d.grid = {kernels::kTokens, qBlock, -1, heads};
   op.replaceAllUsesWith(emit(op, d, kernels::kTokens)[0]);
   return success();
@@ -65,17 +73,19 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   int64_t splits = (maxContext + split - 1) / split;
   // The rotated part of head 0 starts behind its nope part.
   auto q = cast<RankedTensorType>(op.getQ().getType());
-  Value qRope = kern::SliceOp::create(builder, op.getLoc(),
-                                      RankedTensorType::get({q.getDimSize(0), q.getDimSize(1) - nope}, q.getElementType()),
-                                      op.getQ(), nope);
+  Value qRope = kern::SliceOp::create(
+      builder, op.getLoc(),
+      RankedTensorType::get({q.getDimSize(0), q.getDimSize(1) - nope}, q.getElementType()), op.getQ(), nope);
   Dispatch partial;
   partial.skeleton = "mla_decode";
   partial.layer = op.getLayer();
-  partial.inputs = {op.getQLatent(), qRope, op.getCache(), op.getPositions(), function.getArgument(3), function.getArgument(4)};
-  partial.outputs = {RankedTensorType::get({maxTokens * splits * heads * (cache.getKvLora() + 2)}, builder.getF32Type())};
+  partial.inputs = {op.getQLatent(),        qRope, op.getCache(), op.getPositions(), function.getArgument(3),
+                    function.getArgument(4)};
+  partial.outputs = {
+      RankedTensorType::get({maxTokens * splits * heads * (cache.getKvLora() + 2)}, builder.getF32Type())};
   partial.fixedOutputs = 1;
-  mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext, rowStride(op.getQ()),
-            rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
+  mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext,
+            rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
   partial.grid = {kernels::kTokens, 1, kernels::kContext, split};
   Value partials = emit(op, partial, kernels::kTokens)[0];
 
@@ -90,4 +100,4 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   return success();
 }
 
-}  // namespace r1::select
+} // namespace r1::select

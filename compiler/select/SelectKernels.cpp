@@ -29,7 +29,8 @@ static int64_t functionAttr(func::FuncOp function, StringRef name, int64_t other
 }
 
 Selector::Selector(func::FuncOp function)
-    : function(function), builder(function.getContext()), maxTokens(functionAttr(function, "r1.max_tokens", 1)),
+    : function(function), builder(function.getContext()),
+      maxTokens(functionAttr(function, "r1.max_tokens", 1)),
       maxLogitRows(functionAttr(function, "r1.max_logit_rows", 1)),
       maxContext(functionAttr(function, "r1.max_context", 4096)) {}
 
@@ -56,14 +57,15 @@ ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
   if (d.extended)
     inputs.push_back(d.extended);
   auto fused = dyn_cast<ir::FusedOp>(at);
-  auto cost = builder.getDictionaryAttr({builder.getNamedAttr("expert_fraction", builder.getF64FloatAttr(d.expertFraction)),
-                                         builder.getNamedAttr("flops_per_token", builder.getI64IntegerAttr(d.flopsPerToken)),
-                                         builder.getNamedAttr("weight_bytes", builder.getI64IntegerAttr(d.weightBytes))});
-  auto op = kern::DispatchOp::create(builder, at->getLoc(), d.outputs, d.skeleton, builder.getDictionaryAttr(d.params), inputs,
-                                     builder.getDenseI64ArrayAttr({fixedInputs, d.fixedOutputs}),
-                                     builder.getDenseI64ArrayAttr(d.grid), rowsDim, builder.getArrayAttr(holeInputs),
-                                     fused ? fused.getFusions() : builder.getStrArrayAttr({}), cost,
-                                     d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(), d.holes.size());
+  auto cost = builder.getDictionaryAttr(
+      {builder.getNamedAttr("expert_fraction", builder.getF64FloatAttr(d.expertFraction)),
+       builder.getNamedAttr("flops_per_token", builder.getI64IntegerAttr(d.flopsPerToken)),
+       builder.getNamedAttr("weight_bytes", builder.getI64IntegerAttr(d.weightBytes))});
+  auto op = kern::DispatchOp::create(
+      builder, at->getLoc(), d.outputs, d.skeleton, builder.getDictionaryAttr(d.params), inputs,
+      builder.getDenseI64ArrayAttr({fixedInputs, d.fixedOutputs}), builder.getDenseI64ArrayAttr(d.grid),
+      rowsDim, builder.getArrayAttr(holeInputs), fused ? fused.getFusions() : builder.getStrArrayAttr({}),
+      cost, d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(), d.holes.size());
   for (auto [region, source] : llvm::zip(op.getHoles(), d.holes))
     region.takeBody(*source);
   for (Value output : op.getOutputs())
@@ -76,7 +78,9 @@ HoleBuilder Selector::open(Dispatch& d, const Body& body, int leading) {
   return HoleBuilder(body, *d.holes.back(), leading);
 }
 
-void Selector::close(Dispatch& d, const HoleBuilder& hole) { d.holeOperands.push_back(llvm::to_vector(hole.operands())); }
+void Selector::close(Dispatch& d, const HoleBuilder& hole) {
+  d.holeOperands.push_back(llvm::to_vector(hole.operands()));
+}
 
 void Selector::storeHole(Dispatch& d, Location loc) {
   d.holes.push_back(std::make_unique<Region>());
@@ -88,8 +92,8 @@ void Selector::storeHole(Dispatch& d, Location loc) {
   d.holeOperands.emplace_back();
 }
 
-LogicalResult Selector::normHoles(Dispatch& d, const Body& body, ir::RmsNormOp norm, Value lead, ValueRange outputs,
-                                  bool store) {
+LogicalResult Selector::normHoles(Dispatch& d, const Body& body, ir::RmsNormOp norm, Value lead,
+                                  ValueRange outputs, bool store) {
   HoleBuilder map = open(d, body, 1);
   if (lead)
     map.bind(lead, map.leading(0));
@@ -134,7 +138,8 @@ namespace {
 /// `op` alone in a fused group, so that rules have one form to match.
 ir::FusedOp isolate(Operation* op) {
   OpBuilder builder(op);
-  auto fused = ir::FusedOp::create(builder, op->getLoc(), op->getResultTypes(), op->getOperands(), builder.getStrArrayAttr({}));
+  auto fused = ir::FusedOp::create(builder, op->getLoc(), op->getResultTypes(), op->getOperands(),
+                                   builder.getStrArrayAttr({}));
   Block& body = fused.getBody().emplaceBlock();
   IRMapping mapping;
   for (Value operand : op->getOperands())
@@ -150,21 +155,20 @@ ir::FusedOp isolate(Operation* op) {
   return fused;
 }
 
-template <typename... OpTs>
-bool has(ir::FusedOp op) {
+template <typename... OpTs> bool has(ir::FusedOp op) {
   return llvm::any_of(op.getBody().front(), llvm::IsaPred<OpTs...>);
 }
 
 struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
   void runOnOperation() override {
     if (!getOperation()->hasAttr("r1.max_tokens"))
-      return;  // not a step of the main path: multi-token prediction is imported, optimised, and waits here
+      return; // not a step of the main path: multi-token prediction is imported, optimised, and waits here
     if (failed(Selector(getOperation()).run()))
       signalPassFailure();
   }
 };
 
-}  // namespace
+} // namespace
 
 LogicalResult Selector::run() {
   SmallVector<Operation*> ops;
@@ -179,13 +183,14 @@ LogicalResult Selector::run() {
     }
     if (auto slice = dyn_cast<ir::SliceOp>(op)) {
       slice.replaceAllUsesWith(
-          kern::SliceOp::create(builder, slice.getLoc(), slice.getType(), slice.getX(), slice.getOffset()).getResult());
+          kern::SliceOp::create(builder, slice.getLoc(), slice.getType(), slice.getX(), slice.getOffset())
+              .getResult());
       dead.push_back(op);
       continue;
     }
     LogicalResult result = success();
-    if (isa<ir::RmsNormOp, ir::AddOp, ir::SiluMulOp, ir::CastOp, ir::CombineOp, ir::LinearOp, ir::ExpertLinearOp, ir::RouterLogitsOp,
-            ir::RouterGateOp, ir::CacheAppendOp>(op)) {
+    if (isa<ir::RmsNormOp, ir::AddOp, ir::SiluMulOp, ir::CastOp, ir::CombineOp, ir::LinearOp,
+            ir::ExpertLinearOp, ir::RouterLogitsOp, ir::RouterGateOp, ir::CacheAppendOp>(op)) {
       op = isolate(op);
       builder.setInsertionPoint(op);
     }
@@ -212,11 +217,13 @@ LogicalResult Selector::run() {
       result = selectAttention(attention);
     } else if (auto absorb = dyn_cast<ir::AbsorbQueryOp>(op)) {
       int64_t nope = absorb.getNope(), v = absorb.getV(), rope = absorb.getRope();
-      result = selectHeads(op, absorb.getQ(), {absorb.getKvB(), absorb.getKvBScale()}, absorb.getHeads(), nope + v, 0, nope,
+      result = selectHeads(op, absorb.getQ(), {absorb.getKvB(), absorb.getKvBScale()}, absorb.getHeads(),
+                           nope + v, 0, nope,
                            /*transposed=*/true, nope + rope);
     } else if (auto expand = dyn_cast<ir::ExpandValueOp>(op)) {
       int64_t nope = expand.getNope(), v = expand.getV(), kvLora = columnsOf(expand.getKvB());
-      result = selectHeads(op, expand.getX(), {expand.getKvB(), expand.getKvBScale()}, expand.getHeads(), nope + v, nope, v,
+      result = selectHeads(op, expand.getX(), {expand.getKvB(), expand.getKvBScale()}, expand.getHeads(),
+                           nope + v, nope, v,
                            /*transposed=*/false, kvLora);
     } else if (auto latent = dyn_cast<ir::LatentAttentionOp>(op)) {
       result = selectLatentAttention(latent);
@@ -232,4 +239,4 @@ LogicalResult Selector::run() {
   return success();
 }
 
-}  // namespace r1::select
+} // namespace r1::select

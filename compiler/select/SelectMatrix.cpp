@@ -13,8 +13,7 @@ namespace {
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// The linear layers of a body: one, or gate and up in the order silu_mul reads them.
-template <typename LinearT>
-SmallVector<LinearT> linears(const Body& body) {
+template <typename LinearT> SmallVector<LinearT> linears(const Body& body) {
   SmallVector<LinearT> found = llvm::to_vector(body.block().getOps<LinearT>());
   for (auto product : body.block().getOps<ir::SiluMulOp>())
     if (found.size() == 2 && product.getGate() == found[1].getResult())
@@ -29,7 +28,7 @@ void addWeight(Dispatch& d, const PackedWeight& weight) {
   d.weightBytes += weight.bytes;
 }
 
-}  // namespace
+} // namespace
 
 LogicalResult Selector::selectLinear(ir::FusedOp op) {
   Body body(op);
@@ -50,7 +49,8 @@ LogicalResult Selector::selectLinear(ir::FusedOp op) {
     return op.emitOpError("computes the input of its linear layer by something other than a norm");
   SmallVector<WeightRef> refs;
   for (ir::LinearOp layer : layers)
-    refs.push_back({body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
+    refs.push_back(
+        {body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
   PackedWeight weight = packMatrix(builder, op.getLoc(), refs);
   d.skeleton = weight.f8 ? "gemm_f8" : "gemm_bf16";
   d.inputs.push_back(input);
@@ -96,7 +96,8 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   Dispatch d;
   SmallVector<WeightRef> refs;
   for (ir::ExpertLinearOp layer : layers)
-    refs.push_back({body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
+    refs.push_back(
+        {body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
   PackedWeight weight = packMatrix(builder, op.getLoc(), refs);
   int64_t experts = cast<RankedTensorType>(first.getWeight().getType()).getDimSize(0);
   int64_t topK = columnsOf(ids), n = columnsOf(first.getResult()), k = columnsOf(first.getX());
@@ -130,8 +131,8 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   return replaceWithDispatch(op, d, /*rowsDim=*/kernels::kTokens);
 }
 
-LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead, int64_t begin,
-                                    int64_t count, bool transposed, int64_t xBatchStride) {
+LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
+                                    int64_t begin, int64_t count, bool transposed, int64_t xBatchStride) {
   PackedWeight weight = packHeads(builder, op->getLoc(), kvB, heads, rowsPerHead, begin, count, transposed);
   int64_t kvLora = columnsOf(kvB.weight), n = transposed ? kvLora : count, k = transposed ? count : kvLora;
   GemmTiles tiles = gemmTiles(maxTokens, n, 1);
@@ -147,7 +148,7 @@ LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64
   d.param(builder, "accumulators", int64_t{1});
   d.param(builder, "rows_dim", int64_t{kernels::kTokens});
   d.param(builder, "tile_m", tiles.m);
-  d.param(builder, "tile_n", n);  // a head's whole matrix: it is small, and its rows of x are shared
+  d.param(builder, "tile_n", n); // a head's whole matrix: it is small, and its rows of x are shared
   d.param(builder, "prologue", int64_t{0});
   d.param(builder, "epsilon", 0.0);
   d.grid = {kernels::kTokens, tiles.m, -1, heads, -1, 1};
@@ -158,4 +159,4 @@ LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64
   return success();
 }
 
-}  // namespace r1::select
+} // namespace r1::select

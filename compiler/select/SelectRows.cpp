@@ -9,13 +9,12 @@ using namespace mlir;
 namespace r1::select {
 namespace {
 
-template <typename OpT>
-OpT only(const Body& body) {
+template <typename OpT> OpT only(const Body& body) {
   auto ops = body.block().getOps<OpT>();
   return ops.empty() ? OpT() : *ops.begin();
 }
 
-}  // namespace
+} // namespace
 
 LogicalResult Selector::selectRows(ir::FusedOp op) {
   Body body(op);
@@ -45,7 +44,8 @@ LogicalResult Selector::selectRows(ir::FusedOp op) {
   d.param(builder, "combine_k", combineK);
   d.param(builder, "y_stride", yStride);
   d.grid = {rowsDim, 1, -1, inner};
-  if (failed(normHoles(d, body, norm, combine ? combine.getResult() : Value(), body.yielded(), /*store=*/true)))
+  if (failed(
+          normHoles(d, body, norm, combine ? combine.getResult() : Value(), body.yielded(), /*store=*/true)))
     return failure();
   llvm::append_range(d.outputs, op.getOutputs().getTypes());
   return replaceWithDispatch(op, d, rowsDim);
@@ -157,9 +157,11 @@ LogicalResult Selector::selectRouter(ir::FusedOp op) {
   auto gate = only<ir::RouterGateOp>(body);
   Dispatch d;
   d.skeleton = logits && gate ? "router_fused" : logits ? "router_logits" : "router_topk";
-  int64_t experts = columnsOf(logits ? logits.getResult() : gate.getLogits()), hidden = 1, stride = 16, type = kernels::kF32;
+  int64_t experts = columnsOf(logits ? logits.getResult() : gate.getLogits()), hidden = 1, stride = 16,
+          type = kernels::kF32;
   if (logits) {
-    Value x = body.outside(logits.getX()), weight = packTable(builder, op.getLoc(), body.outside(logits.getWeight()));
+    Value x = body.outside(logits.getX()),
+          weight = packTable(builder, op.getLoc(), body.outside(logits.getWeight()));
     hidden = columnsOf(x);
     stride = rowStride(x);
     type = elementTypeCode(weight);
@@ -202,7 +204,8 @@ Value Selector::groupsOf(Value ids, int64_t experts, Location loc) {
   Dispatch d;
   d.skeleton = "router_group";
   d.inputs = {ids};
-  d.outputs = {RankedTensorType::get({kernels::group_words(experts, maxTokens * topK)}, builder.getI32Type())};
+  d.outputs = {
+      RankedTensorType::get({kernels::group_words(experts, maxTokens * topK)}, builder.getI32Type())};
   d.fixedOutputs = 1;
   for (StringRef name : {"hidden", "groups", "topk_group", "x_stride"})
     d.param(builder, name, int64_t{1});
@@ -217,4 +220,4 @@ Value Selector::groupsOf(Value ids, int64_t experts, Location loc) {
   return known = emit(ids.getDefiningOp(), d, kernels::kTokens)[0];
 }
 
-}  // namespace r1::select
+} // namespace r1::select

@@ -10,19 +10,23 @@ namespace r1::select {
 struct Dispatch {
   llvm::StringRef skeleton;
   llvm::SmallVector<mlir::NamedAttribute> params;
-  llvm::SmallVector<mlir::Value> inputs;          // fixed inputs; the holes' operands are appended
-  llvm::SmallVector<mlir::Type> outputs;          // fixed outputs, then what the storing hole yields
+  llvm::SmallVector<mlir::Value> inputs; // fixed inputs; the holes' operands are appended
+  llvm::SmallVector<mlir::Type> outputs; // fixed outputs, then what the storing hole yields
   int64_t fixedOutputs = 0;
-  mlir::Value extended;                           // the cache before this dispatch wrote to it: last operand, for the order alone
+  mlir::Value extended; // the cache before this dispatch wrote to it: last operand, for the order alone
   llvm::SmallVector<int64_t> grid;
   int64_t weightBytes = 0, flopsPerToken = 0;
   double expertFraction = 1;
-  std::optional<int64_t> layer;                   // of the cache it reads or writes
+  std::optional<int64_t> layer; // of the cache it reads or writes
   llvm::SmallVector<std::unique_ptr<mlir::Region>> holes;
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> holeOperands;
 
-  void param(mlir::Builder& b, llvm::StringRef name, int64_t value) { params.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value))); }
-  void param(mlir::Builder& b, llvm::StringRef name, double value) { params.push_back(b.getNamedAttr(name, b.getF64FloatAttr(value))); }
+  void param(mlir::Builder& b, llvm::StringRef name, int64_t value) {
+    params.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
+  }
+  void param(mlir::Builder& b, llvm::StringRef name, double value) {
+    params.push_back(b.getNamedAttr(name, b.getF64FloatAttr(value)));
+  }
 };
 
 class Selector {
@@ -43,8 +47,9 @@ private:
   mlir::LogicalResult selectRopeTable(ir::RopeTableOp op);
   mlir::LogicalResult selectRope(ir::RopeOp op);
   mlir::LogicalResult selectAttention(ir::AttentionOp op);
-  mlir::LogicalResult selectHeads(mlir::Operation* op, mlir::Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead, int64_t begin,
-                                  int64_t count, bool transposed, int64_t xBatchStride);
+  mlir::LogicalResult selectHeads(mlir::Operation* op, mlir::Value x, WeightRef kvB, int64_t heads,
+                                  int64_t rowsPerHead, int64_t begin, int64_t count, bool transposed,
+                                  int64_t xBatchStride);
   mlir::LogicalResult selectLatentAttention(ir::LatentAttentionOp op);
 
   /// Creates the dispatch and returns its results; `fusions` and location come from `at`.
@@ -55,8 +60,8 @@ private:
   /// A hole that stores its single leading value as it is.
   void storeHole(Dispatch& dispatch, mlir::Location loc);
   /// map and finish around a norm (or none): v = map(lead), outputs = finish(v, rstd). `lead` binds the combined experts.
-  mlir::LogicalResult normHoles(Dispatch& dispatch, const Body& body, ir::RmsNormOp norm, mlir::Value lead, mlir::ValueRange outputs,
-                                bool store);
+  mlir::LogicalResult normHoles(Dispatch& dispatch, const Body& body, ir::RmsNormOp norm, mlir::Value lead,
+                                mlir::ValueRange outputs, bool store);
   mlir::LogicalResult replaceWithDispatch(ir::FusedOp op, Dispatch& dispatch, int64_t rowsDim);
 
   int64_t rowsDimOf(mlir::Value value) const;
@@ -75,4 +80,4 @@ int64_t rowStride(mlir::Value value);
 int64_t columnsOf(mlir::Value value);
 int64_t elementTypeCode(mlir::Value value);
 
-}  // namespace r1::select
+} // namespace r1::select

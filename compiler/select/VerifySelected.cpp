@@ -14,10 +14,11 @@ LogicalResult check(kern::DispatchOp op) {
   std::string_view name(op.getSkeleton().data(), op.getSkeleton().size());
   const kernels::Skeleton* skeleton = kernels::find_skeleton(name);
   if (!skeleton)
-    return op.emitOpError() << "names skeleton '" << op.getSkeleton() << "', which kernels/registry does not list";
+    return op.emitOpError() << "names skeleton '" << op.getSkeleton()
+                            << "', which kernels/registry does not list";
   if (op.getParams().size() != skeleton->params.size())
-    return op.emitOpError() << op.getSkeleton() << " takes " << skeleton->params.size() << " parameters, found "
-                            << op.getParams().size();
+    return op.emitOpError() << op.getSkeleton() << " takes " << skeleton->params.size()
+                            << " parameters, found " << op.getParams().size();
   for (const kernels::ParamSpec& spec : skeleton->params) {
     Attribute value = op.getParams().get(StringRef(spec.name.data(), spec.name.size()));
     if (!value || isa<FloatAttr>(value) != spec.is_double)
@@ -29,10 +30,11 @@ LogicalResult check(kern::DispatchOp op) {
   int64_t fixedInputs = skeleton->fixed_inputs + (combine && combine.getInt() > 0 ? 2 : 0);
   if (op.getFixed()[0] != fixedInputs || op.getFixed()[1] != skeleton->fixed_outputs)
     return op.emitOpError() << op.getSkeleton() << " reads " << fixedInputs << " and writes "
-                            << skeleton->fixed_outputs << " buffers itself, found " << op.getFixed()[0] << " and "
-                            << op.getFixed()[1];
+                            << skeleton->fixed_outputs << " buffers itself, found " << op.getFixed()[0]
+                            << " and " << op.getFixed()[1];
   if (op.getHoles().size() > skeleton->holes.size())
-    return op.emitOpError() << op.getSkeleton() << " has " << skeleton->holes.size() << " holes, found " << op.getHoles().size();
+    return op.emitOpError() << op.getSkeleton() << " has " << skeleton->holes.size() << " holes, found "
+                            << op.getHoles().size();
   int64_t stored = op.getOutputs().size() - op.getFixed()[1];
   for (auto [hole, spec, reads] : llvm::zip(op.getHoles(), skeleton->holes, op.getHoleInputs())) {
     int64_t leading = spec.leading == kernels::kLeadingAccumulators
@@ -63,5 +65,5 @@ struct VerifySelected : impl::VerifySelectedBase<VerifySelected> {
   }
 };
 
-}  // namespace
-}  // namespace r1::select
+} // namespace
+} // namespace r1::select

@@ -28,21 +28,26 @@ void collect(Value weight, Value scale, SmallVectorImpl<Block>& blocks) {
                     typeOf(weight).getDimSize(0)});
 }
 
-Value constant(OpBuilder& builder, Location loc, StringRef layout, ArrayRef<int64_t> shape, ArrayRef<Attribute> sources,
-               RankedTensorType type) {
-  return kern::ConstantOp::create(builder, loc, type, builder.getStringAttr(layout), builder.getDenseI64ArrayAttr(shape),
-                                  builder.getArrayAttr(sources), DenseF32ArrayAttr());
+Value constant(OpBuilder& builder, Location loc, StringRef layout, ArrayRef<int64_t> shape,
+               ArrayRef<Attribute> sources, RankedTensorType type) {
+  return kern::ConstantOp::create(builder, loc, type, builder.getStringAttr(layout),
+                                  builder.getDenseI64ArrayAttr(shape), builder.getArrayAttr(sources),
+                                  DenseF32ArrayAttr());
 }
 
-RankedTensorType bytesType(OpBuilder& builder, int64_t bytes) { return RankedTensorType::get({bytes}, builder.getI8Type()); }
+RankedTensorType bytesType(OpBuilder& builder, int64_t bytes) {
+  return RankedTensorType::get({bytes}, builder.getI8Type());
+}
 
 /// Packs the same sources as vnni16 or, where `f8`, as vnni16_f8 plus scales.
-PackedWeight packed(OpBuilder& builder, Location loc, kernels::PackShape shape, ArrayRef<Attribute> sources, bool f8) {
+PackedWeight packed(OpBuilder& builder, Location loc, kernels::PackShape shape, ArrayRef<Attribute> sources,
+                    bool f8) {
   SmallVector<int64_t> extents = {shape.batch, shape.n, shape.k, shape.accumulators};
   PackedWeight result;
   result.f8 = f8;
   int64_t bytes = f8 ? kernels::vnni16_f8_bytes(shape) : kernels::vnni16_bytes(shape);
-  result.weight = constant(builder, loc, f8 ? "vnni16_f8" : "vnni16", extents, sources, bytesType(builder, bytes));
+  result.weight =
+      constant(builder, loc, f8 ? "vnni16_f8" : "vnni16", extents, sources, bytesType(builder, bytes));
   result.bytes = bytes;
   if (f8) {
     int64_t scaleBytes = kernels::scales_bytes(shape);
@@ -54,7 +59,7 @@ PackedWeight packed(OpBuilder& builder, Location loc, kernels::PackShape shape, 
 
 bool isF8(Value weight) { return isa<Float8E4M3FNType>(typeOf(weight).getElementType()); }
 
-}  // namespace
+} // namespace
 
 PackedWeight packMatrix(OpBuilder& builder, Location loc, ArrayRef<WeightRef> parts) {
   MLIRContext* context = builder.getContext();
@@ -77,7 +82,8 @@ PackedWeight packMatrix(OpBuilder& builder, Location loc, ArrayRef<WeightRef> pa
     collect(part.weight, part.scale, blocks);
     int64_t row = 0;
     for (const Block& block : blocks) {
-      sources.push_back(kern::SourceAttr::get(context, block.tensor, block.scale, 0, block.rows, 0, k, false, 0, a, row));
+      sources.push_back(
+          kern::SourceAttr::get(context, block.tensor, block.scale, 0, block.rows, 0, k, false, 0, a, row));
       row += block.rows;
     }
   }
@@ -85,16 +91,16 @@ PackedWeight packMatrix(OpBuilder& builder, Location loc, ArrayRef<WeightRef> pa
   return packed(builder, loc, shape, sources, isF8(parts[0].weight));
 }
 
-PackedWeight packHeads(OpBuilder& builder, Location loc, WeightRef kvB, int64_t heads, int64_t rowsPerHead, int64_t begin,
-                       int64_t count, bool transposed) {
+PackedWeight packHeads(OpBuilder& builder, Location loc, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
+                       int64_t begin, int64_t count, bool transposed) {
   SmallVector<Block> blocks;
   collect(kvB.weight, kvB.scale, blocks);
   int64_t kvLora = typeOf(kvB.weight).getDimSize(1);
   SmallVector<Attribute> sources;
   for (int64_t h = 0; h < heads; ++h) {
     int64_t row = h * rowsPerHead + begin;
-    sources.push_back(kern::SourceAttr::get(builder.getContext(), blocks[0].tensor, blocks[0].scale, row, row + count, 0,
-                                            kvLora, transposed, h, 0, 0));
+    sources.push_back(kern::SourceAttr::get(builder.getContext(), blocks[0].tensor, blocks[0].scale, row,
+                                            row + count, 0, kvLora, transposed, h, 0, 0));
   }
   kernels::PackShape shape{heads, transposed ? kvLora : count, transposed ? count : kvLora, 1};
   // A head's rows need not begin at a scale block, so per-head matrices are bf16, dequantised once; R1's own absorbed code does the same.
@@ -108,7 +114,8 @@ Value packVector(OpBuilder& builder, Location loc, Value weight) {
   auto op = weight.getDefiningOp<ir::WeightOp>();
   int64_t n = type.getNumElements();
   auto source = kern::SourceAttr::get(builder.getContext(), op.getName(), "", 0, 1, 0, n, false, 0, 0, 0);
-  return constant(builder, loc, "vector", {1, 1, n, 1}, {source}, RankedTensorType::get({n}, builder.getF32Type()));
+  return constant(builder, loc, "vector", {1, 1, n, 1}, {source},
+                  RankedTensorType::get({n}, builder.getF32Type()));
 }
 
 Value packTable(OpBuilder& builder, Location loc, Value weight) {
@@ -116,15 +123,18 @@ Value packTable(OpBuilder& builder, Location loc, Value weight) {
   auto op = weight.getDefiningOp<ir::WeightOp>();
   Type element = type.getElementType().isF32() ? builder.getF32Type() : Type(builder.getBF16Type());
   int64_t rows = type.getDimSize(0), cols = type.getDimSize(1);
-  auto source = kern::SourceAttr::get(builder.getContext(), op.getName(), "", 0, rows, 0, cols, false, 0, 0, 0);
-  return constant(builder, loc, "rows", {1, rows, cols, 1}, {source}, RankedTensorType::get({rows, cols}, element));
+  auto source =
+      kern::SourceAttr::get(builder.getContext(), op.getName(), "", 0, rows, 0, cols, false, 0, 0, 0);
+  return constant(builder, loc, "rows", {1, rows, cols, 1}, {source},
+                  RankedTensorType::get({rows, cols}, element));
 }
 
 Value packLiteral(OpBuilder& builder, Location loc, ArrayRef<float> values) {
   int64_t n = values.size();
   return kern::ConstantOp::create(builder, loc, RankedTensorType::get({n}, builder.getF32Type()),
-                                  builder.getStringAttr("literal"), builder.getDenseI64ArrayAttr({1, 1, n, 1}),
-                                  builder.getArrayAttr({}), builder.getDenseF32ArrayAttr(values));
+                                  builder.getStringAttr("literal"),
+                                  builder.getDenseI64ArrayAttr({1, 1, n, 1}), builder.getArrayAttr({}),
+                                  builder.getDenseF32ArrayAttr(values));
 }
 
-}  // namespace r1::select
+} // namespace r1::select

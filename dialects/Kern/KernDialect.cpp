@@ -20,4 +20,4 @@ void KernDialect::initialize() {
       >();
 }
 
-}  // namespace r1::kern
+} // namespace r1::kern

@@ -11,13 +11,14 @@ namespace r1::kern {
 LogicalResult ConstantOp::verify() {
   bool literal = getLayout() == "literal";
   if (literal != getValues().has_value() || literal == !getSources().empty())
-    return emitOpError() << "constant_c1: layout '" << getLayout() << "' with " << getSources().size() << " sources and "
-                         << (getValues() ? "" : "no ") << "values";
+    return emitOpError() << "constant_c1: layout '" << getLayout() << "' with " << getSources().size()
+                         << " sources and " << (getValues() ? "" : "no ") << "values";
   ArrayRef<int64_t> shape = getShape();
   if (shape.size() != 4 || llvm::any_of(shape, [](int64_t extent) { return extent < 1; }))
     return emitOpError() << "constant_c2: expected [batch, n, k, accumulators], all positive";
   for (auto source : getSources().getAsRange<SourceAttr>()) {
-    int64_t rows = source.getRowEnd() - source.getRowBegin(), cols = source.getColEnd() - source.getColBegin();
+    int64_t rows = source.getRowEnd() - source.getRowBegin(),
+            cols = source.getColEnd() - source.getColBegin();
     if (source.getTransposed())
       std::swap(rows, cols);
     if (rows < 1 || cols != shape[2] || source.getDestRow() < 0 || source.getDestRow() + rows > shape[1] ||
@@ -32,7 +33,8 @@ LogicalResult SliceOp::verify() {
   auto x = cast<RankedTensorType>(getX().getType()), result = cast<RankedTensorType>(getType());
   int64_t offset = getOffset();
   if (x.getRank() == 0 || result.getRank() == 0 || offset < 0 ||
-      offset + result.getShape().back() > x.getShape().back() || x.getElementType() != result.getElementType())
+      offset + result.getShape().back() > x.getShape().back() ||
+      x.getElementType() != result.getElementType())
     return emitOpError() << "slice_c1: columns from " << offset << " of " << x << " as " << result;
   return success();
 }
@@ -41,7 +43,8 @@ LogicalResult DispatchOp::verify() {
   ArrayRef<int64_t> fixed = getFixed();
   int64_t inputs = getInputs().size(), outputs = getOutputs().size();
   if (fixed.size() != 2 || fixed[0] < 0 || fixed[0] > inputs || fixed[1] < 0 || fixed[1] > outputs)
-    return emitOpError() << "dispatch_c1: fixed does not fit " << inputs << " operands and " << outputs << " results";
+    return emitOpError() << "dispatch_c1: fixed does not fit " << inputs << " operands and " << outputs
+                         << " results";
   if (getHoleInputs().size() != getHoles().size())
     return emitOpError() << "dispatch_c2: " << getHoles().size() << " holes but " << getHoleInputs().size()
                          << " lists of their operands";
@@ -66,4 +69,4 @@ LogicalResult DispatchOp::verify() {
   return success();
 }
 
-}  // namespace r1::kern
+} // namespace r1::kern

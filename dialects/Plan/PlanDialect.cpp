@@ -20,4 +20,4 @@ void PlanDialect::initialize() {
       >();
 }
 
-}  // namespace r1::plan
+} // namespace r1::plan

@@ -18,7 +18,8 @@ LogicalResult TensorOp::verify() {
 
 LogicalResult KernelOp::verify() {
   if (getReads().size() != getHoles().size())
-    return emitOpError() << "kernel_c1: " << getHoles().size() << " holes but " << getReads().size() << " lists of reads";
+    return emitOpError() << "kernel_c1: " << getHoles().size() << " holes but " << getReads().size()
+                         << " lists of reads";
   for (auto [region, reads] : llvm::zip(getHoles(), getReads())) {
     auto list = dyn_cast<ArrayAttr>(reads);
     if (!list || llvm::any_of(list, [](Attribute a) { return !isa<AccessAttr>(a); }) ||
@@ -53,4 +54,4 @@ LogicalResult LaunchOp::verify() {
   return success();
 }
 
-}  // namespace r1::plan
+} // namespace r1::plan

@@ -27,12 +27,12 @@ void R1Dialect::initialize() {
       >();
 }
 
-llvm::LogicalResult CacheType::verify(llvm::function_ref<mlir::InFlightDiagnostic()> emitError, int64_t layers,
-                                      int64_t kvLora, int64_t rope) {
+llvm::LogicalResult CacheType::verify(llvm::function_ref<mlir::InFlightDiagnostic()> emitError,
+                                      int64_t layers, int64_t kvLora, int64_t rope) {
   if (layers < 1 || kvLora < 1 || rope < 1)
     return emitError() << "cache needs positive layers, kv_lora and rope, found " << layers << ", " << kvLora
                        << ", " << rope;
   return mlir::success();
 }
 
-}  // namespace r1::ir
+} // namespace r1::ir

@@ -29,4 +29,4 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
   return {};
 }
 
-}  // namespace r1::ir
+} // namespace r1::ir

@@ -31,16 +31,17 @@ bool isF8(Value v) { return isa<Float8E4M3FNType>(cast<ShapedType>(v.getType()).
 /// A scale belongs to an f8 weight and to nothing else; `shape` is the weight's.
 LogicalResult verifyScale(Operation* op, StringRef label, Value weight, Value scale) {
   if (isF8(weight) != static_cast<bool>(scale))
-    return op->emitOpError() << label << ": a weight of type f8E4M3FN needs a scale, any other must not have one; weight is "
-                             << weight.getType() << (scale ? " with" : " without") << " a scale";
+    return op->emitOpError()
+           << label << ": a weight of type f8E4M3FN needs a scale, any other must not have one; weight is "
+           << weight.getType() << (scale ? " with" : " without") << " a scale";
   if (!scale)
     return success();
   SmallVector<int64_t> expected(ranked(weight).getShape());
   for (int64_t& extent : MutableArrayRef<int64_t>(expected).take_back(2))
     extent = ceilDiv(extent, 128);
   if (!hasShape(scale, expected))
-    return op->emitOpError() << label << ": the scale of " << weight.getType() << " has one element per 128x128 block, found "
-                             << scale.getType();
+    return op->emitOpError() << label << ": the scale of " << weight.getType()
+                             << " has one element per 128x128 block, found " << scale.getType();
   return success();
 }
 
@@ -50,7 +51,7 @@ LogicalResult verifyLayer(Operation* op, StringRef label, CacheType cache, int64
   return success();
 }
 
-}  // namespace
+} // namespace
 
 LogicalResult ExpertWeightOp::verify() {
   auto type = ranked(getResult());
@@ -64,13 +65,14 @@ LogicalResult ConcatRowsOp::verify() {
   int64_t rows = 0;
   for (Value part : getParts()) {
     auto type = ranked(part);
-    if (!type || !result || type.getRank() != 2 || result.getRank() != 2 || columns(part) != columns(getResult()) ||
-        type.getElementType() != result.getElementType())
+    if (!type || !result || type.getRank() != 2 || result.getRank() != 2 ||
+        columns(part) != columns(getResult()) || type.getElementType() != result.getElementType())
       return emitOpError() << "concat_rows_c1: " << part.getType() << " cannot be rows of " << getType();
     rows += type.getDimSize(0);
   }
   if (!result || result.getRank() != 2 || rows != result.getDimSize(0))
-    return emitOpError() << "concat_rows_c2: the operands have " << rows << " rows, the result is " << getType();
+    return emitOpError() << "concat_rows_c2: the operands have " << rows << " rows, the result is "
+                         << getType();
   return success();
 }
 
@@ -89,7 +91,8 @@ LogicalResult RmsNormOp::verify() {
   if (!(epsilon > 0) || !std::isfinite(epsilon))
     return emitOpError() << "rms_norm_c2: epsilon must be positive and finite, found " << epsilon;
   if (columns(getResult()) != columns(getX()))
-    return emitOpError() << "rms_norm_c1: the result has " << columns(getResult()) << " columns, x " << columns(getX());
+    return emitOpError() << "rms_norm_c1: the result has " << columns(getResult()) << " columns, x "
+                         << columns(getX());
   return success();
 }
 
@@ -102,7 +105,8 @@ LogicalResult CastOp::verify() {
 LogicalResult SliceOp::verify() {
   int64_t offset = getOffset();
   auto x = ranked(getX()), result = ranked(getResult());
-  if (offset < 0 || offset + columns(getResult()) > columns(getX()) || x.getElementType() != result.getElementType())
+  if (offset < 0 || offset + columns(getResult()) > columns(getX()) ||
+      x.getElementType() != result.getElementType())
     return emitOpError() << "slice_c1: columns [" << offset << ", " << offset + columns(getResult())
                          << ") of " << getX().getType() << " as " << getType();
   return success();
@@ -116,13 +120,16 @@ LogicalResult ConcatColumnsOp::verify() {
     same &= ranked(part).getElementType() == ranked(getResult()).getElementType();
   }
   if (sum != columns(getResult()) || !same)
-    return emitOpError() << "concat_columns_c1: operands of " << sum << " columns in all cannot give " << getType();
+    return emitOpError() << "concat_columns_c1: operands of " << sum << " columns in all cannot give "
+                         << getType();
   return success();
 }
 
 LogicalResult GatherRowsOp::verify() {
-  if (columns(getX()) != columns(getResult()) || ranked(getX()).getElementType() != ranked(getResult()).getElementType())
-    return emitOpError() << "gather_rows_c1: cannot gather rows of " << getX().getType() << " as " << getType();
+  if (columns(getX()) != columns(getResult()) ||
+      ranked(getX()).getElementType() != ranked(getResult()).getElementType())
+    return emitOpError() << "gather_rows_c1: cannot gather rows of " << getX().getType() << " as "
+                         << getType();
   return success();
 }
 
@@ -138,8 +145,8 @@ LogicalResult LinearOp::verify() {
 LogicalResult ExpertLinearOp::verify() {
   auto weight = ranked(getWeight()), x = ranked(getX()), result = ranked(getResult()), ids = ranked(getIds());
   if (!weight || weight.getRank() != 3 || weight.getDimSize(2) != columns(getX()) ||
-      weight.getDimSize(1) != columns(getResult()) || result.getRank() != 3 || x.getRank() < 2 || x.getRank() > 3 ||
-      (x.getRank() == 3 && x.getDimSize(1) != result.getDimSize(1)))
+      weight.getDimSize(1) != columns(getResult()) || result.getRank() != 3 || x.getRank() < 2 ||
+      x.getRank() > 3 || (x.getRank() == 3 && x.getDimSize(1) != result.getDimSize(1)))
     return emitOpError() << "expert_linear_c1: " << getX().getType() << " times " << getWeight().getType()
                          << " transposed cannot give " << getType();
   if (ids.getDimSize(1) != result.getDimSize(1))
@@ -149,8 +156,10 @@ LogicalResult ExpertLinearOp::verify() {
 
 LogicalResult CombineOp::verify() {
   auto y = ranked(getY()), weights = ranked(getWeights());
-  if (!y || y.getRank() != 3 || y.getDimSize(1) != weights.getDimSize(1) || columns(getY()) != columns(getResult()))
-    return emitOpError() << "combine_c1: " << getY().getType() << " and " << weights << " cannot give " << getType();
+  if (!y || y.getRank() != 3 || y.getDimSize(1) != weights.getDimSize(1) ||
+      columns(getY()) != columns(getResult()))
+    return emitOpError() << "combine_c1: " << getY().getType() << " and " << weights << " cannot give "
+                         << getType();
   return success();
 }
 
@@ -162,30 +171,35 @@ LogicalResult RouterLogitsOp::verify() {
 }
 
 LogicalResult RouterGateOp::verify() {
-  int64_t experts = columns(getLogits()), topK = columns(getIds()), groups = getGroups(), kept = getTopkGroup();
+  int64_t experts = columns(getLogits()), topK = columns(getIds()), groups = getGroups(),
+          kept = getTopkGroup();
   if (groups < 1 || experts % groups || kept < 1 || kept > groups ||
       (getGroupScore() == GroupScore::Top2Sum && experts / groups < 2))
-    return emitOpError() << "router_gate_c2: " << experts << " experts in " << groups << " groups, " << kept << " kept";
+    return emitOpError() << "router_gate_c2: " << experts << " experts in " << groups << " groups, " << kept
+                         << " kept";
   int64_t eligible = getGroupScore() == GroupScore::None ? experts : experts / groups * kept;
   if (topK != columns(getWeights()) || topK < 1 || topK > eligible)
-    return emitOpError() << "router_gate_c1: top " << topK << " (ids) and " << columns(getWeights()) << " (weights) of "
-                         << eligible << " eligible experts";
+    return emitOpError() << "router_gate_c1: top " << topK << " (ids) and " << columns(getWeights())
+                         << " (weights) of " << eligible << " eligible experts";
   if (getBias() && !hasShape(getBias(), {experts}))
-    return emitOpError() << "router_gate_c3: expected a bias of " << experts << " elements, found " << getBias().getType();
+    return emitOpError() << "router_gate_c3: expected a bias of " << experts << " elements, found "
+                         << getBias().getType();
   return success();
 }
 
 LogicalResult RopeTableOp::verify() {
   if (columns(getResult()) != 2 * static_cast<int64_t>(getInvFreq().size()))
-    return emitOpError() << "rope_table_c1: " << getInvFreq().size() << " frequencies cannot give " << getType();
+    return emitOpError() << "rope_table_c1: " << getInvFreq().size() << " frequencies cannot give "
+                         << getType();
   return success();
 }
 
 LogicalResult RopeOp::verify() {
   int64_t heads = getHeads(), cols = columns(getX()), rope = columns(getTable());
-  if (heads < 1 || cols % heads || static_cast<int64_t>(getOffset()) < 0 || static_cast<int64_t>(getOffset()) + rope > cols / heads || rope % 2)
-    return emitOpError() << "rope_c1: " << heads << " heads with " << rope << " rotated elements from " << getOffset()
-                         << " do not fit " << getX().getType();
+  if (heads < 1 || cols % heads || static_cast<int64_t>(getOffset()) < 0 ||
+      static_cast<int64_t>(getOffset()) + rope > cols / heads || rope % 2)
+    return emitOpError() << "rope_c1: " << heads << " heads with " << rope << " rotated elements from "
+                         << getOffset() << " do not fit " << getX().getType();
   if (ranked(getX()).getShape() != ranked(getResult()).getShape())
     return emitOpError() << "rope_c2: " << getX().getType() << " became " << getType();
   return success();
@@ -196,8 +210,8 @@ LogicalResult CacheAppendOp::verify() {
   if (failed(verifyLayer(*this, "cache_append_c1", cache, getLayer())))
     return failure();
   if (columns(getLatent()) != cache.getKvLora() || columns(getKey()) != cache.getRope())
-    return emitOpError() << "cache_append_c1: latent " << getLatent().getType() << " and key " << getKey().getType()
-                         << " do not fit " << cache;
+    return emitOpError() << "cache_append_c1: latent " << getLatent().getType() << " and key "
+                         << getKey().getType() << " do not fit " << cache;
   return success();
 }
 
@@ -206,9 +220,9 @@ LogicalResult AttentionOp::verify() {
   int64_t heads = getHeads(), nope = getNope(), v = getV();
   if (columns(getQ()) != heads * (nope + cache.getRope()) || columns(getResult()) != heads * v ||
       !hasShape(getKvB(), {heads * (nope + v), cache.getKvLora()}))
-    return emitOpError() << "attention_c1: q " << getQ().getType() << ", kv_b " << getKvB().getType() << " and result "
-                         << getType() << " do not fit " << heads << " heads of " << nope << " + " << cache.getRope()
-                         << " / " << v << " over " << cache;
+    return emitOpError() << "attention_c1: q " << getQ().getType() << ", kv_b " << getKvB().getType()
+                         << " and result " << getType() << " do not fit " << heads << " heads of " << nope
+                         << " + " << cache.getRope() << " / " << v << " over " << cache;
   if (failed(verifyLayer(*this, "attention_c2", cache, getLayer())))
     return failure();
   return verifyScale(*this, "attention_c3", getKvB(), getKvBScale());
@@ -217,7 +231,8 @@ LogicalResult AttentionOp::verify() {
 LogicalResult AbsorbQueryOp::verify() {
   int64_t heads = getHeads(), nope = getNope(), kvLora = columns(getKvB());
   if (columns(getQ()) != heads * (nope + static_cast<int64_t>(getRope())) ||
-      !hasShape(getKvB(), {heads * (nope + static_cast<int64_t>(getV())), kvLora}) || columns(getResult()) != heads * kvLora)
+      !hasShape(getKvB(), {heads * (nope + static_cast<int64_t>(getV())), kvLora}) ||
+      columns(getResult()) != heads * kvLora)
     return emitOpError() << "absorb_query_c1: q " << getQ().getType() << " and kv_b " << getKvB().getType()
                          << " cannot give " << getType();
   return verifyScale(*this, "absorb_query_c2", getKvB(), getKvBScale());
@@ -226,16 +241,18 @@ LogicalResult AbsorbQueryOp::verify() {
 LogicalResult LatentAttentionOp::verify() {
   CacheType cache = getCache().getType();
   int64_t heads = getHeads();
-  if (columns(getQLatent()) != heads * cache.getKvLora() || columns(getResult()) != heads * cache.getKvLora() ||
+  if (columns(getQLatent()) != heads * cache.getKvLora() ||
+      columns(getResult()) != heads * cache.getKvLora() ||
       columns(getQ()) != heads * (static_cast<int64_t>(getNope()) + cache.getRope()))
-    return emitOpError() << "latent_attention_c1: q_latent " << getQLatent().getType() << " and q " << getQ().getType()
-                         << " do not fit " << heads << " heads over " << cache;
+    return emitOpError() << "latent_attention_c1: q_latent " << getQLatent().getType() << " and q "
+                         << getQ().getType() << " do not fit " << heads << " heads over " << cache;
   return verifyLayer(*this, "latent_attention_c2", cache, getLayer());
 }
 
 LogicalResult ExpandValueOp::verify() {
   int64_t heads = getHeads(), kvLora = columns(getKvB()), v = getV();
-  if (columns(getX()) != heads * kvLora || !hasShape(getKvB(), {heads * (static_cast<int64_t>(getNope()) + v), kvLora}) ||
+  if (columns(getX()) != heads * kvLora ||
+      !hasShape(getKvB(), {heads * (static_cast<int64_t>(getNope()) + v), kvLora}) ||
       columns(getResult()) != heads * v)
     return emitOpError() << "expand_value_c1: x " << getX().getType() << " and kv_b " << getKvB().getType()
                          << " cannot give " << getType();
@@ -247,8 +264,9 @@ LogicalResult FusedOp::verify() {
   auto yield = dyn_cast<YieldOp>(block.getTerminator());
   if (!yield || TypeRange(block.getArgumentTypes()) != TypeRange(getInputs().getTypes()) ||
       TypeRange(yield.getValues().getTypes()) != TypeRange(getOutputs().getTypes()))
-    return emitOpError() << "fused_c1: the body's arguments and results must have the types of the operands and results";
+    return emitOpError()
+           << "fused_c1: the body's arguments and results must have the types of the operands and results";
   return success();
 }
 
-}  // namespace r1::ir
+} // namespace r1::ir

@@ -45,6 +45,11 @@ def rule(path):
         return SHARED, ("llvm", "json")
     if folder == "kernels/registry":
         return (), ()
+    if folder == "kernels/bench":
+        # Times the native build of every family.
+        return ("kernels",), ("gtest",)
+    if folder == "kernels/bitcode":
+        return ("kernels/bitcode.h",), ()
     if top == "kernels":
         return ("kernels/registry", "kernels/primitives", "kernels/common"), ()
     if top == "runtime":

@@ -12,4 +12,4 @@ void addInspect(CLI::App& app, int& code);
 void addInterpret(CLI::App& app, int& code);
 void addFusions(CLI::App& app, int& code);
 
-}  // namespace r1::tools
+} // namespace r1::tools

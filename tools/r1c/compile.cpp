@@ -1,6 +1,6 @@
 // r1c compile, r1c fusions
-#include "compiler/optimize/Passes.h"
 #include "compiler/pipeline/Compile.h"
+#include "compiler/optimize/Passes.h"
 #include "tools/r1c/commands.h"
 
 #include <CLI/CLI.hpp>
@@ -43,7 +43,8 @@ int run(Flags& flags) {
     }
     auto phase = pipeline::parsePhase(item);
     if (!phase)
-      return usage("--dump-after: no phase is called '" + item.str() + "'; there are " + phases + ", and all");
+      return usage("--dump-after: no phase is called '" + item.str() + "'; there are " + phases +
+                   ", and all");
     options.dumpAfter.push_back(*phase);
   }
   bool artifact = !options.stopAfter || *options.stopAfter == pipeline::Phase::Emit;
@@ -52,7 +53,8 @@ int run(Flags& flags) {
   if (artifact && options.output.empty())
     return usage("-o is required: the artifact's file name");
   if (flags.weights == "in-place")
-    return usage("--weights=in-place: CPU targets read weights in a packed order that no checkpoint has; use --weights=pack");
+    return usage("--weights=in-place: CPU targets read weights in a packed order that no checkpoint has; use "
+                 "--weights=pack");
   options.weights = flags.weights == "none" ? pipeline::Weights::None : pipeline::Weights::Pack;
   if (options.limits.maxContext % 64) {
     options.limits.maxContext += 64 - options.limits.maxContext % 64;
@@ -70,34 +72,43 @@ int run(Flags& flags) {
     std::fprintf(stderr, "r1c: note: %s\n", note.c_str());
   if (artifact) {
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::fprintf(stderr, "%s: %.1f MB, %zu kernels, %zu launches, in %.1f s\n", options.output.c_str(), report->fileBytes / 1e6,
-                 report->kernels, report->launches, seconds);
+    std::fprintf(stderr, "%s: %.1f MB, %zu kernels, %zu launches, in %.1f s\n", options.output.c_str(),
+                 report->fileBytes / 1e6, report->kernels, report->launches, seconds);
   }
   return 0;
 }
 
-}  // namespace
+} // namespace
 
 void addCompile(CLI::App& app, int& code) {
   auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand("compile", "Compile a checkpoint folder into an artifact (.r1a)");
   pipeline::CompileOptions& o = flags->options;
   o.jobs = std::max(1u, std::thread::hardware_concurrency());
-  command->add_option("folder", o.folder, "Hugging Face folder: config.json, *.safetensors, tokenizer.json")->required();
-  command->add_option("--target", flags->targets, "Comma-separated: cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:sapphirerapids, ...");
+  command->add_option("folder", o.folder, "Hugging Face folder: config.json, *.safetensors, tokenizer.json")
+      ->required();
+  command->add_option("--target", flags->targets,
+                      "Comma-separated: cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:sapphirerapids, ...");
   command->add_option("-o,--output", o.output, "The artifact; with --stop-after, the module's text");
   command->add_option("--weights", flags->weights, "pack: into the artifact; none: shapes only")
       ->check(CLI::IsMember({"pack", "none", "in-place"}))
       ->capture_default_str();
   command->add_option("--fusions", o.fusions, "+name,-name,+all,-all; `r1c fusions` lists them");
-  command->add_option("--max-batch", o.limits.maxBatch, "Sequences decoded together")->check(CLI::Range(1, 1024))->capture_default_str();
-  command->add_option("--max-context", o.limits.maxContext, "Tokens of one sequence")->check(CLI::Range(1, 1 << 22))->capture_default_str();
+  command->add_option("--max-batch", o.limits.maxBatch, "Sequences decoded together")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--max-context", o.limits.maxContext, "Tokens of one sequence")
+      ->check(CLI::Range(1, 1 << 22))
+      ->capture_default_str();
   command->add_option("--prefill-chunk", o.limits.prefillChunk, "Prompt tokens computed together")
       ->check(CLI::Range(1, 8192))
       ->capture_default_str();
-  command->add_option("--jobs", o.jobs, "Threads; the artifact does not depend on it")->check(CLI::Range(1, 1024));
-  command->add_option("--stop-after", flags->stopAfter, "import, optimize, select, plan or emit: stop there and print the module");
-  command->add_option("--dump-after", flags->dumpAfter, "Phases (comma-separated) or all: print the module to standard error");
+  command->add_option("--jobs", o.jobs, "Threads; the artifact does not depend on it")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--stop-after", flags->stopAfter,
+                      "import, optimize, select, plan or emit: stop there and print the module");
+  command->add_option("--dump-after", flags->dumpAfter,
+                      "Phases (comma-separated) or all: print the module to standard error");
   command->add_option("--emit-llvm", o.emitLlvm, "Folder that gets every kernel's optimised LLVM IR");
   command->add_flag("--remarks", o.printRemarks, "Print every fusion taken or refused, with its reason");
   command->callback([flags, &code] { code = run(*flags); });
@@ -112,4 +123,4 @@ void addFusions(CLI::App& app, int& code) {
   });
 }
 
-}  // namespace r1::tools
+} // namespace r1::tools

@@ -83,7 +83,10 @@ ordered_json describe(const artifact::Reader& reader) {
                         {"tokenizer", a.text() != nullptr}}},
                       {"targets", ordered_json::array()},
                       {"segments", ordered_json::array()},
-                      {"provenance", {{"tool", text(a.provenance()->tool())}, {"flags", ordered_json::array()}, {"inputs", ordered_json::array()}}},
+                      {"provenance",
+                       {{"tool", text(a.provenance()->tool())},
+                        {"flags", ordered_json::array()},
+                        {"inputs", ordered_json::array()}}},
                       {"remarks", ordered_json::array()}};
   for (const auto* t : *a.targets())
     out["targets"].push_back(target(*t));
@@ -95,13 +98,16 @@ ordered_json describe(const artifact::Reader& reader) {
                          {"type", artifact::EnumNameDataType(t->type())},
                          {"offset", t->offset()},
                          {"bytes", t->bytes()}});
-    out["segments"].push_back(
-        {{"bytes", s->bytes()}, {"section", section(s->section())}, {"side_file", text(s->side_file())}, {"tensors", tensors}});
+    out["segments"].push_back({{"bytes", s->bytes()},
+                               {"section", section(s->section())},
+                               {"side_file", text(s->side_file())},
+                               {"tensors", tensors}});
   }
   for (const auto* flag : *a.provenance()->flags())
     out["provenance"]["flags"].push_back(flag->str());
   for (const auto* input : *a.provenance()->inputs())
-    out["provenance"]["inputs"].push_back({{"name", text(input->name())}, {"bytes", input->bytes()}, {"blake2b", hex(*input->hash())}});
+    out["provenance"]["inputs"].push_back(
+        {{"name", text(input->name())}, {"bytes", input->bytes()}, {"blake2b", hex(*input->hash())}});
   for (const auto* remark : *a.remarks())
     out["remarks"].push_back({{"kind", artifact::EnumNameRemarkKind(remark->kind())},
                               {"name", text(remark->name())},
@@ -121,45 +127,53 @@ std::string size(double bytes) {
   return buffer;
 }
 
-std::string str(const ordered_json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string str(const ordered_json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 void printTable(const std::string& path, const ordered_json& all) {
   const ordered_json& m = all["model"];
-  std::printf("%s  schema %s, %s\n", path.c_str(), str(all["schema_version"]).c_str(), str(all["provenance"]["tool"]).c_str());
-  std::printf("model      %s (%s): %.2f M parameters, %.2f M read a token, %s layers, hidden %s, vocabulary %s, %s\n", str(m["name"]).c_str(),
-              str(m["model_type"]).c_str(), m["parameters"].get<double>() / 1e6, m["active_parameters"].get<double>() / 1e6,
-              str(m["layers"]).c_str(), str(m["hidden_size"]).c_str(), str(m["vocab_size"]).c_str(),
-              m["tokenizer"].get<bool>() ? "with tokenizer" : "token ids only");
-  std::printf("limits     context %s, batch %s, prefill chunk %s; cache %s a token in pages of %s\n", str(m["max_context"]).c_str(),
-              str(m["max_batch"]).c_str(), str(m["prefill_chunk"]).c_str(), size(m["cache_bytes_per_token"].get<double>()).c_str(),
-              str(m["page_tokens"]).c_str());
+  std::printf("%s  schema %s, %s\n", path.c_str(), str(all["schema_version"]).c_str(),
+              str(all["provenance"]["tool"]).c_str());
+  std::printf(
+      "model      %s (%s): %.2f M parameters, %.2f M read a token, %s layers, hidden %s, vocabulary %s, %s\n",
+      str(m["name"]).c_str(), str(m["model_type"]).c_str(), m["parameters"].get<double>() / 1e6,
+      m["active_parameters"].get<double>() / 1e6, str(m["layers"]).c_str(), str(m["hidden_size"]).c_str(),
+      str(m["vocab_size"]).c_str(), m["tokenizer"].get<bool>() ? "with tokenizer" : "token ids only");
+  std::printf("limits     context %s, batch %s, prefill chunk %s; cache %s a token in pages of %s\n",
+              str(m["max_context"]).c_str(), str(m["max_batch"]).c_str(), str(m["prefill_chunk"]).c_str(),
+              size(m["cache_bytes_per_token"].get<double>()).c_str(), str(m["page_tokens"]).c_str());
   for (const auto& t : all["targets"]) {
-    std::printf("target     %s for %s: %zu kernels, %s of code\n", str(t["name"]).c_str(), str(t["processor"]).c_str(), t["kernels"].size(),
+    std::printf("target     %s for %s: %zu kernels, %s of code\n", str(t["name"]).c_str(),
+                str(t["processor"]).c_str(), t["kernels"].size(),
                 size(t["image"]["bytes"].get<double>()).c_str());
     for (const auto& e : t["entries"])
-      std::printf("  %-8s up to %s tokens: %s launches, arena %s, weights %s (%s a token)\n", str(e["kind"]).c_str(),
-                  str(e["max_tokens"]).c_str(), str(e["launches"]).c_str(), size(e["arena_bytes"].get<double>()).c_str(),
-                  size(e["weight_bytes"].get<double>()).c_str(), size(e["weight_bytes_per_token"].get<double>()).c_str());
+      std::printf("  %-8s up to %s tokens: %s launches, arena %s, weights %s (%s a token)\n",
+                  str(e["kind"]).c_str(), str(e["max_tokens"]).c_str(), str(e["launches"]).c_str(),
+                  size(e["arena_bytes"].get<double>()).c_str(), size(e["weight_bytes"].get<double>()).c_str(),
+                  size(e["weight_bytes_per_token"].get<double>()).c_str());
     for (const auto& k : t["kernels"])
       std::printf("  kernel   %s\n", str(k["name"]).c_str());
   }
   for (const auto& s : all["segments"])
-    std::printf("segment    %s in %zu tensors, %s\n", size(s["bytes"].get<double>()).c_str(), s["tensors"].size(),
+    std::printf("segment    %s in %zu tensors, %s\n", size(s["bytes"].get<double>()).c_str(),
+                s["tensors"].size(),
                 !s["side_file"].get<std::string>().empty() ? ("in side file " + str(s["side_file"])).c_str()
                 : s["section"].is_null()                   ? "not in this file (--weights=none)"
                                                            : "in this file");
   for (const auto& flag : all["provenance"]["flags"])
     std::printf("flag       %s\n", str(flag).c_str());
   for (const auto& input : all["provenance"]["inputs"])
-    std::printf("input      %s  %s  %.16s...\n", str(input["name"]).c_str(), size(input["bytes"].get<double>()).c_str(),
-                str(input["blake2b"]).c_str());
+    std::printf("input      %s  %s  %.16s...\n", str(input["name"]).c_str(),
+                size(input["bytes"].get<double>()).c_str(), str(input["blake2b"]).c_str());
   size_t taken = 0;
   for (const auto& remark : all["remarks"])
     taken += remark["kind"] == "Passed";
-  std::printf("fusions    %zu taken, %zu refused; --json lists each with its reason\n", taken, all["remarks"].size() - taken);
+  std::printf("fusions    %zu taken, %zu refused; --json lists each with its reason\n", taken,
+              all["remarks"].size() - taken);
 }
 
-}  // namespace
+} // namespace
 
 void addInspect(CLI::App& app, int& code) {
   struct Flags {
@@ -167,7 +181,8 @@ void addInspect(CLI::App& app, int& code) {
     bool json = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("inspect", "What is inside an artifact: targets, kernels, memory plan, weights, provenance");
+  CLI::App* command = app.add_subcommand(
+      "inspect", "What is inside an artifact: targets, kernels, memory plan, weights, provenance");
   command->add_option("artifact", flags->path, "OUT.r1a")->required();
   command->add_flag("--json", flags->json, "Everything, as JSON");
   command->callback([flags, &code] {
@@ -186,4 +201,4 @@ void addInspect(CLI::App& app, int& code) {
   });
 }
 
-}  // namespace r1::tools
+} // namespace r1::tools

@@ -30,22 +30,28 @@ int run(Flags& flags) {
   return 0;
 }
 
-}  // namespace
+} // namespace
 
 void addInterpret(CLI::App& app, int& code) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("interpret", "Logits of a checkpoint folder by interpretation in float32, without code generation");
+  CLI::App* command = app.add_subcommand(
+      "interpret", "Logits of a checkpoint folder by interpretation in float32, without code generation");
   pipeline::InterpretOptions& o = flags->options;
   command->add_option("folder", o.folder, "Hugging Face folder")->required();
   command->add_option("--tokens", o.tokens, "File with a JSON list of token ids")->required();
   command->add_option("--out", o.out, "float32 .npy, [tokens, vocabulary]")->required();
-  command->add_option("--after", flags->after, "import: the model as it is meant; optimize: with fusions and bf16 roundings")
+  command
+      ->add_option("--after", flags->after,
+                   "import: the model as it is meant; optimize: with fusions and bf16 roundings")
       ->check(CLI::IsMember({"import", "optimize"}))
       ->capture_default_str();
   command->add_option("--fusions", flags->fusions, "With --after=optimize: +name,-name,+all,-all");
-  command->add_option("--chunk", o.chunk, "Tokens of a prefill step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  command->add_option("--decode-from", flags->decodeFrom, "Tokens from here on go one by one through decode")->check(CLI::NonNegativeNumber);
+  command->add_option("--chunk", o.chunk, "Tokens of a prefill step")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--decode-from", flags->decodeFrom, "Tokens from here on go one by one through decode")
+      ->check(CLI::NonNegativeNumber);
   command->callback([flags, &code] { code = run(*flags); });
 }
 
-}  // namespace r1::tools
+} // namespace r1::tools

@@ -48,5 +48,5 @@ TEST(Arena, ReadAndWrittenInOneStepAreApart) {
   EXPECT_EQ(placeIntervals(intervals, 256), 1024);
 }
 
-}  // namespace
-}  // namespace r1::plan
+} // namespace
+} // namespace r1::plan

@@ -16,7 +16,8 @@ TEST(Bitcode, EveryLevelHoldsEverySkeleton) {
     EXPECT_EQ(bytes.substr(0, 2), "BC") << level.name;
     // The string table stores names back to back and unencoded.
     for (const Skeleton& skeleton : skeletons())
-      EXPECT_NE(bytes.find("r1_" + std::string(skeleton.name)), bytes.npos) << level.name << " lacks " << skeleton.name;
+      EXPECT_NE(bytes.find("r1_" + std::string(skeleton.name)), bytes.npos)
+          << level.name << " lacks " << skeleton.name;
     for (const char* function : {"memset", "memcpy", "memmove"})
       EXPECT_NE(bytes.find(function), bytes.npos) << level.name << " lacks " << function;
   }
@@ -33,5 +34,5 @@ TEST(Bitcode, NamesNoPathOfTheBuildMachine) {
   }
 }
 
-}  // namespace
-}  // namespace r1::kernels
+} // namespace
+} // namespace r1::kernels
