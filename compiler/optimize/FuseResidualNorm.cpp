@@ -19,7 +19,11 @@ struct FuseResidualNorm : impl::FuseResidualNormBase<FuseResidualNorm> {
     for (ir::RmsNormOp op : getOperation().getOps<ir::RmsNormOp>())
       norms.push_back(op);
     for (ir::RmsNormOp norm : norms) {
-      if (auto add = producerOf<ir::AddOp>(norm.getX())) {
+      if (producerOf<ir::AddOp>(norm.getX())) {
+        if (holds<ir::RmsNormOp>(norm.getX().getDefiningOp())) {
+          missed(norm, kName, "another norm of the same sum is in its kernel already; a row kernel reduces once");
+          continue;
+        }
         passed(norm, kName, "the sum is normalised while its row is at hand");
         fuse({norm.getX().getDefiningOp(), norm}, kName);
       } else if (norm.getX().getDefiningOp<ir::EmbedOp>() || norm.getX().getDefiningOp<ir::GatherRowsOp>()) {

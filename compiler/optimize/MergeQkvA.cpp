@@ -4,6 +4,7 @@
 #include "compiler/optimize/Fusion.h"
 #include "compiler/optimize/Passes.h"
 #include "mlir/Analysis/TopologicalSortUtils.h"
+#include "mlir/IR/TypeUtilities.h"
 
 namespace r1::optimize {
 #define GEN_PASS_DEF_MERGEQKVA
@@ -31,8 +32,9 @@ struct MergeQkvA : impl::MergeQkvABase<MergeQkvA> {
   static bool mayMerge(ArrayRef<ir::LinearOp> linears) {
     auto type = [](ir::LinearOp op) { return cast<RankedTensorType>(op.getWeight().getType()); };
     for (ir::LinearOp op : linears)
-      if (type(op).getElementType() != type(linears[0]).getElementType()) {
-        missed(op, kName, "the weights have different element types");
+      if (type(op).getElementType() != type(linears[0]).getElementType() ||
+          getElementTypeOrSelf(op.getType()) != getElementTypeOrSelf(ir::LinearOp(linears[0]).getType())) {
+        missed(op, kName, "the weights or the results have different element types");
         return false;
       }
     ir::LinearOp first = linears[0];

@@ -170,7 +170,24 @@ struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
 
 } // namespace
 
+/// The step's signature, and that everything of static shape comes from the checkpoint: both hold for what import builds, and are
+/// checked for what people write by hand.
+static LogicalResult checkStep(func::FuncOp function) {
+  if (function.getNumArguments() < 5 || !function->hasAttr("r1.max_logit_rows"))
+    return function.emitError("is not a step: expected (ids, positions, logit rows, slots, page table, ...) and r1.max_logit_rows");
+  for (Operation& op : function.getBody().front())
+    for (Value operand : op.getOperands()) {
+      auto type = dyn_cast<RankedTensorType>(operand.getType());
+      if (type && type.hasStaticShape() &&
+          !isa_and_present<ir::WeightOp, ir::ExpertWeightOp, ir::ConcatRowsOp>(operand.getDefiningOp()))
+        return op.emitOpError() << "reads " << type << ", which is not an r1.weight; only those can be packed";
+    }
+  return success();
+}
+
 LogicalResult Selector::run() {
+  if (failed(checkStep(function)))
+    return failure();
   SmallVector<Operation*> ops;
   for (Operation& op : function.getBody().front().without_terminator())
     ops.push_back(&op);

@@ -32,9 +32,12 @@ LogicalResult check(kern::DispatchOp op) {
     return op.emitOpError() << op.getSkeleton() << " reads " << fixedInputs << " and writes "
                             << skeleton->fixed_outputs << " buffers itself, found " << op.getFixed()[0]
                             << " and " << op.getFixed()[1];
-  if (op.getHoles().size() > skeleton->holes.size())
-    return op.emitOpError() << op.getSkeleton() << " has " << skeleton->holes.size() << " holes, found "
-                            << op.getHoles().size();
+  // A gemm without a prologue fills the epilogue alone.
+  auto prologue = dyn_cast_or_null<IntegerAttr>(op.getParams().get("prologue"));
+  size_t holes = prologue && prologue.getInt() == 0 ? 1 : skeleton->holes.size();
+  if (op.getHoles().size() != holes || llvm::any_of(op.getHoles(), [](Region& hole) { return hole.empty(); }))
+    return op.emitOpError() << op.getSkeleton() << " has " << holes << " holes to fill, found "
+                            << llvm::count_if(op.getHoles(), [](Region& hole) { return !hole.empty(); });
   int64_t stored = op.getOutputs().size() - op.getFixed()[1];
   for (auto [hole, spec, reads] : llvm::zip(op.getHoles(), skeleton->holes, op.getHoleInputs())) {
     int64_t leading = spec.leading == kernels::kLeadingAccumulators

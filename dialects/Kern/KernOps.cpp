@@ -33,7 +33,7 @@ LogicalResult SliceOp::verify() {
   auto x = cast<RankedTensorType>(getX().getType()), result = cast<RankedTensorType>(getType());
   int64_t offset = getOffset();
   if (x.getRank() == 0 || result.getRank() == 0 || offset < 0 ||
-      offset + result.getShape().back() > x.getShape().back() ||
+      offset > x.getShape().back() - result.getShape().back() ||
       x.getElementType() != result.getElementType())
     return emitOpError() << "slice_c1: columns from " << offset << " of " << x << " as " << result;
   return success();
@@ -55,7 +55,7 @@ LogicalResult DispatchOp::verify() {
     if (region.empty())
       continue;
     Block& block = region.front();
-    if (!region.hasOneBlock() || !isa<YieldOp>(block.getTerminator()) ||
+    if (!region.hasOneBlock() || block.empty() || !isa<YieldOp>(block.getTerminator()) ||
         block.getNumArguments() < static_cast<size_t>(operands.size()) ||
         llvm::any_of(block.getArgumentTypes(), [](Type type) { return !type.isF32(); }))
       return emitOpError() << "dispatch_c3: a hole takes f32 values and ends in kern.yield";

@@ -10,7 +10,7 @@ class Kern_Op<string mnemonic, list<Trait> traits = []> : Op<Kern_Dialect, mnemo
 def Kern_ConstantOp : Kern_Op<"constant"> {
   let summary = "weights in the order a skeleton reads them";
   let description = [{
-    `layout` is one of kernels/registry/layout.h (vnni16, vnni16_f8, scales), `rows` (row-major, rows padded to 16 elements), `vector`,
+    `layout` is one of kernels/registry/layout.h (vnni16, vnni16_f8, scales), `rows` (row-major), `vector`,
     or `literal` (the f32 `values` themselves). `shape` is `[batch, n, k, accumulators]`.
 
     constant_c1: `literal` has values and no sources, every other layout sources and no values.

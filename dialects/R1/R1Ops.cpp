@@ -105,7 +105,7 @@ LogicalResult CastOp::verify() {
 LogicalResult SliceOp::verify() {
   int64_t offset = getOffset();
   auto x = ranked(getX()), result = ranked(getResult());
-  if (offset < 0 || offset + columns(getResult()) > columns(getX()) ||
+  if (offset < 0 || offset > columns(getX()) - columns(getResult()) ||
       x.getElementType() != result.getElementType())
     return emitOpError() << "slice_c1: columns [" << offset << ", " << offset + columns(getResult())
                          << ") of " << getX().getType() << " as " << getType();

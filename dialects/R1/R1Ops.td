@@ -8,8 +8,8 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def R1_Float : AnyTypeOf<[F32, BF16], "f32 or bf16">;
-def R1_Activation : TensorOf<[F32, BF16]>;
-def R1_Weight : TensorOf<[F32, BF16, F16, F8E4M3FN]>;
+def R1_Activation : RankedTensorOf<[F32, BF16]>;
+def R1_Weight : RankedTensorOf<[F32, BF16, F16, F8E4M3FN]>;
 def R1_Ints : 1DTensorOf<[I32]>;
 
 class R1_Op<string mnemonic, list<Trait> traits = []> : Op<R1_Dialect, mnemonic, !listconcat([Pure], traits)>;

@@ -47,6 +47,8 @@ int run(Flags& flags) {
                    ", and all");
     options.dumpAfter.push_back(*phase);
   }
+  if (auto fusions = pipeline::FusionChoice::parse(options.fusions); !fusions)
+    return usage(llvm::toString(fusions.takeError()));
   bool artifact = !options.stopAfter || *options.stopAfter == pipeline::Phase::Emit;
   if (artifact && options.targets.empty())
     return usage("--target is required: for instance --target cpu:native");
