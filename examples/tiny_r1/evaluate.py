@@ -46,12 +46,11 @@ def answers_right(model, encoder, samples, decode):
         best = model.logits(hidden).argmax(-1).tolist()
         for (p, t, (_q, _r, answer)), row in zip(rows, best):
             said = row[len(p) - 1:len(p) + len(t) - 1]
-            if said != t and decode:
+            if said != t:
+                # What follows the first difference was predicted from the right text: it says nothing.
                 same = next(i for i, (x, y) in enumerate(zip(said, t)) if x != y)
-                whole = continue_greedily(model, p + t[:same] + [said[same]])
-                said = whole[len(p):]
-            text = encoder.decode(said)
-            right.append(text.endswith("</think>\n\n" + answer + "<｜end▁of▁sentence｜>"))
+                said = continue_greedily(model, p + t[:same] + [said[same]])[len(p):] if decode else []
+            right.append(encoder.decode(said).endswith("</think>\n\n" + answer + "<｜end▁of▁sentence｜>"))
     return right
 
 

@@ -115,6 +115,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--state", default="tiny_r1_state.pt", help="where the float32 state is saved at the end")
     parser.add_argument("--start", help="a state saved by an earlier run; the rate then falls from the first step on")
+    parser.add_argument("--rate", type=float, default=1.0, help="a factor on every learning rate")
     parser.add_argument("--export-every", type=float, default=10, help="minutes between exports and measurements")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
@@ -143,7 +144,7 @@ def main():
         done = step / options.steps if options.steps else (time.time() - start) / (60 * options.minutes)
         if done >= 1:
             break
-        rate = min(1.0, (step + 1) / warmup, (1 - done) / (1 - decay_from))
+        rate = options.rate * min(1.0, (step + 1) / warmup, (1 - done) / (1 - decay_from))
         Weights.fake_quant = done >= QUANT_FROM
         with_mtp = done >= mtp_from
         parts = batch(rng, encoder, options.batch)
@@ -170,7 +171,7 @@ def main():
             print(evaluate.table(model, encoder, 64, decode=False), flush=True)
     checkpoint.export(model, definition, options.out)
     torch.save(model.state_dict(), options.state)
-    print(evaluate.table(model, encoder, 500, decode=False), flush=True)
+    print(evaluate.table(model, encoder, 100, decode=False), flush=True)
 
 
 if __name__ == "__main__":
