@@ -10,7 +10,7 @@ namespace r1::import {
 /// Sizes of a step that are fixed when a model is compiled.
 struct StepLimits {
   int64_t maxContext = 4096;  // tokens of one sequence; a multiple of 64
-  int64_t maxBatch = 1;       // sequences decoded together
+  int64_t maxBatch = 16;      // sequences decoded together
   int64_t prefillChunk = 512; // tokens of a prompt computed together
 };
 

@@ -20,8 +20,7 @@ namespace r1::compiler {
 struct TextSources {
   std::optional<std::string> tokenizer = {};       // tokenizer.json
   std::optional<std::string> tokenizerConfig = {}; // tokenizer_config.json
-  std::optional<std::string>
-      chatTemplate; // chat_template.jinja; goes before the one in tokenizer_config.json
+  std::optional<std::string> chatTemplate = {};    // chat_template.jinja, which goes before the config's own
 };
 
 llvm::Expected<TextSources> readTextSources(llvm::StringRef folder);

@@ -27,9 +27,19 @@ Error checkOperation(Operation* op) {
   if (!isa_and_nonnull<ir::R1Dialect>(op->getDialect()) && !isa<func::ReturnOp>(op))
     return fail(describe(op) +
                 " cannot be interpreted, only the r1 dialect can; stop the compile after import or optimize");
-  auto dense = [](Type type) { return !isa<UnrankedTensorType>(type); };
-  if (!llvm::all_of(op->getOperandTypes(), dense) || !llvm::all_of(op->getResultTypes(), dense))
-    return fail(describe(op) + " has a tensor without a rank; give each tensor its columns");
+  auto usable = [&](Type type) {
+    if (!isa<TensorType>(type))
+      return true;
+    // The dialect's own rule: only the number of tokens is left open. A weight by name leaves nothing open.
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() > 0 &&
+           llvm::all_of(tensor.getShape().drop_front(), [](int64_t extent) { return extent > 0; }) &&
+           (tensor.isDynamicDim(0) ? !isa<ir::WeightOp, ir::ExpertWeightOp, ir::ConcatRowsOp>(op)
+                                   : tensor.getDimSize(0) > 0);
+  };
+  if (!llvm::all_of(op->getOperandTypes(), usable) || !llvm::all_of(op->getResultTypes(), usable))
+    return fail(describe(op) +
+                " has a tensor without elements or without known columns; give each tensor its sizes");
   return Error::success();
 }
 

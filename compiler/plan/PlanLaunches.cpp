@@ -59,6 +59,26 @@ int64_t constantBytes(kern::ConstantOp op) {
   return s[0] * s[1] * type.getShape().back() * elementBytes(type.getElementType());
 }
 
+/// Two holes that compute the same have the same text: operations, attributes and types, values numbered as they appear. (The printer of MLIR
+/// numbers the whole function anew for each operation it prints.)
+std::string fingerprint(Region& region) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::DenseMap<Value, unsigned> numbers;
+  auto number = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
+  for (Value argument : region.front().getArguments())
+    stream << number(argument) << " ";
+  for (Operation& op : region.front()) {
+    stream << op.getName() << op.getAttrDictionary() << op.getPropertiesAsAttribute();
+    for (Value operand : op.getOperands())
+      stream << " " << number(operand);
+    for (Value result : op.getResults())
+      stream << " =" << number(result) << result.getType();
+    stream << ";";
+  }
+  return text + "|";
+}
+
 class Planner {
 public:
   explicit Planner(ModuleOp module) : module(module), builder(module.getContext()) {}
@@ -164,12 +184,8 @@ FlatSymbolRefAttr Planner::kernelOf(kern::DispatchOp op) {
     writes.push_back(AccessAttr::get(context, inputs + fixedOutputs + i, type.getElementType(), "row_col", rowStride(type), 0));
   }
   std::string holes;
-  llvm::raw_string_ostream stream(holes);
   for (Region& region : op.getHoles())
-    for (Operation& nested : region.front()) {
-      nested.print(stream, OpPrintingFlags().useLocalScope());
-      stream << "\n";
-    }
+    holes += fingerprint(region);
   Attribute key = builder.getArrayAttr({op.getSkeletonAttr(), op.getParamsAttr(), builder.getArrayAttr(reads),
                                         builder.getArrayAttr(writes), op.getFusionsAttr(), builder.getStringAttr(holes)});
   FlatSymbolRefAttr& known = kernels[key];

@@ -4,7 +4,7 @@
 // dots, 64 cycles of the tile multiplier against 32 of the load ports. Blocks of kTileBlockK in k: A's 32
 // rows are copied to a tile-packed buffer (32 KiB, L1) that serves every pair of strips, so B alone comes
 // from L2. Every group of rows prefetches its share of what comes next in k: a tile load touches 16 lines at
-// once and should find them in cache.
+// once and should find them in L2 at least (L1 is full of A).
 #pragma once
 #include "kernels/primitives/amx.h"
 #include "kernels/primitives/bf16_dot.h"
@@ -59,9 +59,9 @@ R1_INLINE void tile_group(const uint16_t* a, const uint16_t* b, int64_t strip_st
         tile_dot<3, 5, 7>();
     }
     for (int64_t at = 0; at < ahead.bytes; at += 64) {
-      _mm_prefetch(ahead.lines + at, _MM_HINT_T0);
+      _mm_prefetch(ahead.lines + at, _MM_HINT_T1);
       if constexpr (kRight)
-        _mm_prefetch(ahead.lines + ahead.strip_stride + at, _MM_HINT_T0);
+        _mm_prefetch(ahead.lines + ahead.strip_stride + at, _MM_HINT_T1);
     }
     ahead.lines += ahead.bytes;
   }

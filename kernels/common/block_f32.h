@@ -2,7 +2,7 @@
 //
 // A line of B is widened to two float vectors, even and odd k, and activations are widened once for all
 // strips of a block of kBlockK in k. Sums of a group of rows stay in registers: AVX-512 6 rows x 4 strips,
-// AVX2 4 rows x 1 strip (8 of 16 registers). The bound is the float multiplier, half the rate of bf16 dots or
+// AVX2 4 rows x 1 strip or the same the other way round (8 of 16 registers). The bound is the float multiplier, half the rate of bf16 dots or
 // less, so memory keeps up with plain prefetching.
 #pragma once
 #include "kernels/primitives/bf16_dot.h"
@@ -11,10 +11,10 @@ namespace r1::kernels::R1_ISA {
 
 #ifdef __AVX512F__
 inline constexpr int64_t kGroupRows = 6;
-inline constexpr int64_t kGroupStrips = 4;
+R1_INLINE constexpr int group_strips(int) { return 4; }
 #else
 inline constexpr int64_t kGroupRows = 4;
-inline constexpr int64_t kGroupStrips = 1;
+R1_INLINE constexpr int group_strips(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 #endif
 inline constexpr int64_t kBlockK = 512; // widened rows of a group take 12 KiB of L1, a strip 16 KiB of L2
 inline constexpr int64_t kAheadBytes = 2048;
@@ -53,6 +53,7 @@ R1_INLINE void block_rows(const uint16_t* a, int64_t lda, const uint16_t* b, int
   alignas(64) float wide[kRows * kBlockK];
   R1_UNROLL for (int r = 0; r < kRows; ++r) for (int64_t i = 0; i < k; i += 16)
       store(wide + r * kBlockK + i, load_bf16(a + r * lda + i));
+  constexpr int kGroupStrips = group_strips(kRows);
   int64_t s = 0;
   for (; s + kGroupStrips <= strips; s += kGroupStrips)
     block_group<kRows, kGroupStrips>(wide, b + s * strip_stride, strip_stride, k, c + s * 16, ldc,

@@ -120,27 +120,33 @@ R1_INLINE void exact_f8(const uint16_t* a, int64_t lda, int64_t rows, const Weig
 
 #else
 
-// e4m3 decoded to a block of 16 columns x 128 k in L1, then as bf16.
+// e4m3 decoded to a block of 128 k x up to 4 strips in L1, then as bf16.
 R1_INLINE void exact_f8(const uint16_t* a, int64_t lda, int64_t rows, const WeightTile& w, float* c,
                         int64_t ldc) {
+  constexpr int64_t kStrips = 4;
   const E4m3Decoder decode = E4m3Decoder::exact();
-  alignas(64) uint16_t block[16 * 128];
-  alignas(64) float sums[kExactRows * 16];
-  for (int64_t s = 0; s < w.strips; ++s)
+  alignas(64) uint16_t block[kStrips * 16 * 128];
+  alignas(64) float sums[kExactRows * kStrips * 16];
+  for (int64_t s0 = 0; s0 < w.strips; s0 += kStrips)
     for (int64_t k0 = 0; k0 < w.k; k0 += 128) {
-      const uint8_t* lines = static_cast<const uint8_t*>(w.lines) + (s * w.k + k0) * 16;
-      for (int64_t i = 0; i < 32; ++i) {
-        const LinePair pair = decode(load_line(lines + i * 64));
-        store_line(block + i * 64, pair.first);
-        store_line(block + i * 64 + 32, pair.second);
+      const int64_t strips = min_of(w.strips - s0, kStrips);
+      for (int64_t s = 0; s < strips; ++s) {
+        const uint8_t* lines = static_cast<const uint8_t*>(w.lines) + ((s0 + s) * w.k + k0) * 16;
+        for (int64_t i = 0; i < 32; ++i) {
+          _mm_prefetch(reinterpret_cast<const char*>(lines + i * 64 + 2048), _MM_HINT_T0);
+          const LinePair pair = decode(load_line(lines + i * 64));
+          store_line(block + (s * 32 + i) * 64, pair.first);
+          store_line(block + (s * 32 + i) * 64 + 32, pair.second);
+        }
       }
-      gemm_block(a + k0, lda, rows, block, 0, 1, 128, sums, 16, false);
-      const F32x16 scale = splat(w.scales[s * (w.k / 128) + k0 / 128]);
-      for (int64_t r = 0; r < rows; ++r) {
-        float* at = c + r * ldc + s * 16;
-        const F32x16 sum = load(sums + r * 16);
-        store(at, k0 == 0 ? mul(sum, scale) : fma(sum, scale, load(at)));
-      }
+      gemm_block(a + k0, lda, rows, block, 16 * 128, strips, 128, sums, kStrips * 16, false);
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t s = 0; s < strips; ++s) {
+          const F32x16 scale = splat(w.scales[(s0 + s) * (w.k / 128) + k0 / 128]);
+          const F32x16 sum = load(sums + (r * kStrips + s) * 16);
+          float* at = c + r * ldc + (s0 + s) * 16;
+          store(at, k0 == 0 ? mul(sum, scale) : fma(sum, scale, load(at)));
+        }
     }
 }
 

@@ -4,10 +4,10 @@
 //   Per token and context position, H heads, L = kv_lora, R = rope:
 //     bytes      2 (L + R) of cache, each read once: 1152 for R1
 //     operations 2 H (2 L + R): 34.8 k at 16 heads, 278 k at 128
-//   Bound: 30 operations a byte at 16 heads, 242 at 128. A core with vdpbf16ps does 64 operations a cycle and
-//   streams 4 to 8 bytes a cycle, so it is bound by operations from about 8 heads on; AMX (1024 a cycle) is
-//   bound by bytes up to 128 heads. Beside that, a page of 64 tokens costs 64 L / 32 permutes to pair its
-//   rows up as the B operand of the second product.
+//   Bound: 30 operations a byte at 16 heads, 242 at 128. A core with vdpbf16ps does 64 or 128 operations a
+//   cycle and streams 4 to 12 bytes, so operations bound it from about 8 heads on; AMX (1024 a cycle) is bound
+//   by bytes up to 128 heads. Beside that, a page costs 2 L unpacks to pair its rows up as the B operand of the
+//   second product: 3 % of the dots at 16 heads.
 //
 // Schedule: for each page, scores[64][H] = page[64][L + R] * q^T (page as it lies in memory), softmax,
 // out[H][L] += p * page.
@@ -61,10 +61,12 @@ R1_SKELETON(mla_decode, MlaParams) {
     const int32_t* pages = page_table + int64_t(slots[token]) * p.pages_per_sequence;
     for (int64_t start = split * p.split_tokens; start < stop; start += kPageTokens) {
       const int64_t valid = min_of(stop - start, kPageTokens);
-      const uint16_t* page = cache + pages[start / kPageTokens] * kPageTokens * p.token_stride;
-      const uint16_t* next = start + kPageTokens < stop
-                                 ? cache + pages[start / kPageTokens + 1] * kPageTokens * p.token_stride
-                                 : nullptr;
+      const uint16_t* page = cache + int64_t(pages[start / kPageTokens]) * kPageTokens * p.token_stride;
+      // The page to come is fetched while this one's values are multiplied, a share with each strip of values.
+      const bool more = start + kPageTokens < stop;
+      const uint16_t* following =
+          more ? cache + int64_t(pages[start / kPageTokens + 1]) * kPageTokens * p.token_stride : page;
+      const int64_t share = more ? kPageTokens * p.token_stride * 2 / (b.value_n / 16) : 0;
       const uint16_t* keys = page;
       int64_t key_stride = p.token_stride;
       if (key != key_k) {
@@ -73,10 +75,10 @@ R1_SKELETON(mla_decode, MlaParams) {
         keys = b.keys;
         key_stride = key_k;
       }
-      page_scores(b, keys, key_stride, valid, 0, key_k, next);
+      page_scores(b, keys, key_stride, valid, 0, key_k);
       page_softmax(b, 0, valid, float(p.scale), nullptr, start);
       pack_page(page, p.token_stride, valid, p.kv_lora, b.values);
-      page_values(b, 0, valid);
+      page_values(b, 0, valid, Next{following, share, share});
     }
     for (int64_t h = 0; h < p.heads; ++h) {
       for (int64_t c = 0; c < p.kv_lora; c += kLanes)

@@ -60,51 +60,35 @@ R1_INLINE void copy_padded(const uint16_t* from, int64_t count, uint16_t* to, in
 }
 
 #if R1_HAS_BF16_DOT && !R1_HAS_AMX
-// scores[0 .. kRows) of one strip of queries: gemm_block's groups of 6 rows would leave the multipliers
-// waiting for one another's sums. `next`, where not null, lies in the next page: a line of it is asked for at
-// every step.
+// scores[0 .. kRows) of one strip of queries, where gemm_block's 8 rows would wait for one another's sums.
 template <int kRows>
 R1_INLINE void narrow_scores(const uint16_t* keys, int64_t stride, const uint16_t* queries, int64_t key_k,
-                             float* scores, int64_t score_stride, const char* next) {
+                             float* scores, int64_t score_stride) {
   F32x16 sum[kRows];
   R1_UNROLL for (int r = 0; r < kRows; ++r) sum[r] = zero();
   for (int64_t i = 0; i < key_k; i += 2) {
     const Line q = load_line(queries + i * 16);
     R1_UNROLL for (int r = 0; r < kRows; ++r) sum[r] =
         dot_pairs(sum[r], q, broadcast_pair(keys + r * stride + i));
-    if (next)
-      _mm_prefetch(next + i * 32, _MM_HINT_T1);
   }
   R1_UNROLL for (int r = 0; r < kRows; ++r) store(scores + r * score_stride, sum[r]);
 }
 #endif
 
-// scores[0 .. valid) of queries [first, rows), keys row-major with `stride`. `next` is the page to come, null
-// at the last.
+// scores[0 .. valid) of queries [first, rows), keys row-major with `stride`.
 R1_INLINE void page_scores(const PageBlock& b, const uint16_t* keys, int64_t stride, int64_t valid,
-                           int64_t first, int64_t key_k, const uint16_t* next) {
+                           int64_t first, int64_t key_k) {
+  const uint16_t* queries = b.queries + first * key_k;
+  float* scores = b.scores + first;
+  int64_t c = 0;
 #if R1_HAS_BF16_DOT && !R1_HAS_AMX
-  if (b.rows - first == 16) {
-    int64_t c = 0;
-    const uint16_t* queries = b.queries + first * key_k;
-    int64_t ahead = 0; // bytes of the next page asked for
-    for (; c + 16 <= valid; c += 16) {
-      const bool more = next && ahead < kPageTokens * stride * 2;
-      narrow_scores<16>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
-                        more ? reinterpret_cast<const char*>(next) + ahead : nullptr);
-      ahead += key_k * 32;
-    }
-    for (; c + 4 <= valid; c += 4)
-      narrow_scores<4>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
-                       nullptr);
-    for (; c < valid; ++c)
-      narrow_scores<1>(keys + c * stride, stride, queries, key_k, b.scores + c * b.rows + first, b.rows,
-                       nullptr);
-    return;
-  }
+  if (b.rows - first == 16)
+    for (; c + 16 <= valid; c += 16)
+      narrow_scores<16>(keys + c * stride, stride, queries, key_k, scores + c * b.rows, b.rows);
 #endif
-  gemm_block(keys, stride, valid, b.queries + first * key_k, 16 * key_k, (b.rows - first) / 16, key_k,
-             b.scores + first, b.rows, false);
+  if (c < valid)
+    gemm_block(keys + c * stride, stride, valid - c, queries, 16 * key_k, (b.rows - first) / 16, key_k,
+               scores + c * b.rows, b.rows, false);
 }
 
 inline constexpr int64_t kValueStrip = kPageTokens * 16; // bf16 elements of a strip of `values`
@@ -203,7 +187,8 @@ R1_INLINE void page_softmax(const PageBlock& b, int64_t first, int64_t valid, fl
 }
 
 // out[first .. rows) = out * factor + weights * values. values are packed, zero from the page's `valid` on.
-R1_INLINE void page_values(const PageBlock& b, int64_t first, int64_t valid) {
+// `next` is what to prefetch meanwhile.
+R1_INLINE void page_values(const PageBlock& b, int64_t first, int64_t valid, const Next& next) {
   for (int64_t r = first; r < b.rows; ++r) {
     const float factor = b.factor[r];
     if (factor == 1.0f)
@@ -212,7 +197,7 @@ R1_INLINE void page_values(const PageBlock& b, int64_t first, int64_t valid) {
       put(b.out + r * b.value_n + c, get(b.out + r * b.value_n + c) * factor);
   }
   gemm_block(b.weights + first * kPageTokens, kPageTokens, b.rows - first, b.values, kValueStrip,
-             b.value_n / 16, round_up(valid, 32), b.out + first * b.value_n, b.value_n, true);
+             b.value_n / 16, round_up(valid, 32), b.out + first * b.value_n, b.value_n, true, next);
 }
 
 } // namespace r1::kernels::R1_ISA

@@ -45,7 +45,7 @@ R1_SKELETON(mla_prefill, MlaParams) {
     const int32_t* pages = page_table + int64_t(slots[first_token]) * p.pages_per_sequence;
     for (int64_t start = 0; start < stop; start += kPageTokens) {
       const int64_t valid = min_of(stop - start, kPageTokens);
-      const uint16_t* page = cache + pages[start / kPageTokens] * kPageTokens * p.token_stride;
+      const uint16_t* page = cache + int64_t(pages[start / kPageTokens]) * kPageTokens * p.token_stride;
       const uint16_t* latents = page;
       int64_t latent_stride = p.token_stride;
       if (p.kv_lora != latent_k) {
@@ -67,11 +67,10 @@ R1_SKELETON(mla_prefill, MlaParams) {
       pack_values(b.expanded, valid, b.value_n, b.values);
 
       const int64_t first = start > first_position ? (start - first_position) / 16 * 16 : 0;
-      gemm_block(b.keys, key_k, valid, b.queries + first * key_k, 16 * key_k, (b.rows - first) / 16, key_k,
-                 b.scores + first, b.rows, false);
+      page_scores(b, b.keys, key_k, valid, first, key_k);
       page_softmax(b, first, valid, float(p.scale), start + valid > first_position ? row_positions : nullptr,
                    start);
-      page_values(b, first, valid);
+      page_values(b, first, valid, Next{b.values, 0, 0});
     }
     for (int64_t r = 0; r < rows; ++r) {
       uint16_t* out = static_cast<uint16_t*>(buffers[7]) + (first_token + r) * p.out_stride + head * p.v;

@@ -8,10 +8,6 @@
 
 #include <cstdint>
 
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wpsabi" // nothing here is called across files
-#endif
-
 namespace r1::kernels::R1_ISA {
 
 using f32x16 = float __attribute__((vector_size(64)));

@@ -49,8 +49,8 @@ struct GatherParams {
 };
 
 // ---- rows/rope_table: one token a tile. Buffers: positions i32[T], inv_freq f32[rope / 2] -> table
-// f32[T][rope]: cos(position * inv_freq[i]) for i in 0..rope/2, then sin. Angles in double, result accurate
-// to 1e-6 for any position < 2^24.
+// f32[T][rope]: cos(position * inv_freq[i]) for i in 0..rope/2, then sin. The angle is a float product, its
+// cosine accurate to 1e-7.
 struct RopeTableParams {
   int64_t rope;
   double scale; // multiplies cos and sin (YaRN mscale / mscale_all_dim quotient; 1 for R1)

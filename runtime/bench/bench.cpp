@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "runtime/base/random.h"
 #include "runtime/bench/machine.h"
@@ -162,8 +163,10 @@ std::vector<ProfileRow> profile(Program& program) {
   std::vector<ProfileRow> sorted;
   for (auto& [key, row] : rows)
     sorted.push_back(std::move(row));
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const ProfileRow& a, const ProfileRow& b) { return a.seconds > b.seconds; });
+  std::sort(sorted.begin(), sorted.end(), [](const ProfileRow& a, const ProfileRow& b) {
+    return std::tie(b.seconds, a.entry, a.location, a.kernel) <
+           std::tie(a.seconds, b.entry, b.location, b.kernel);
+  });
   return sorted;
 }
 

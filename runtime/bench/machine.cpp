@@ -15,72 +15,97 @@ constexpr uint64_t kPiece = uint64_t(4) << 20;
 // Values that a measuring loop computed, so that it is not removed.
 std::atomic<uint64_t> sink;
 
+// Accumulators must be registers, so each is a variable of its own: a compiler that does not unroll would keep an array in memory.
+#define R1_EACH_8(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define R1_EACH_12(DO) R1_EACH_8(DO) DO(8) DO(9) DO(10) DO(11)
+
 __attribute__((target("avx512f"))) uint64_t sum_avx512(const uint8_t* p, uint64_t bytes) {
-  __m512i a[8] = {};
-  for (uint64_t i = 0; i < bytes; i += 512)
-    for (int k = 0; k < 8; ++k)
-      a[k] = _mm512_add_epi64(a[k], _mm512_load_si512(p + i + 64 * k));
-  for (int k = 1; k < 8; ++k)
-    a[0] = _mm512_add_epi64(a[0], a[k]);
+#define R1_ZERO(k) __m512i a##k = _mm512_setzero_si512();
+#define R1_ADD(k) a##k = _mm512_add_epi64(a##k, _mm512_load_si512(p + i + 64 * k));
+#define R1_JOIN(k) total = _mm512_xor_si512(total, a##k);
+  R1_EACH_8(R1_ZERO)
+  for (uint64_t i = 0; i < bytes; i += 512) {
+    R1_EACH_8(R1_ADD)
+  }
+  __m512i total = _mm512_setzero_si512();
+  R1_EACH_8(R1_JOIN)
   alignas(64) uint64_t lanes[8];
-  _mm512_store_si512(lanes, a[0]);
-  return lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
+  _mm512_store_si512(lanes, total);
+  return lanes[0] ^ lanes[1];
+#undef R1_ZERO
+#undef R1_ADD
+#undef R1_JOIN
 }
 
 uint64_t sum_plain(const uint8_t* p, uint64_t bytes) {
-  __m128i a[8] = {};
-  for (uint64_t i = 0; i < bytes; i += 128)
-    for (int k = 0; k < 8; ++k)
-      a[k] = _mm_add_epi64(a[k], _mm_load_si128(reinterpret_cast<const __m128i*>(p + i + 16 * k)));
-  for (int k = 1; k < 8; ++k)
-    a[0] = _mm_add_epi64(a[0], a[k]);
-  return uint64_t(_mm_cvtsi128_si64(a[0]));
+#define R1_ZERO(k) __m128i a##k = _mm_setzero_si128();
+#define R1_ADD(k)                                                                                            \
+  a##k = _mm_add_epi64(a##k, _mm_load_si128(reinterpret_cast<const __m128i*>(p + i + 16 * k)));
+#define R1_JOIN(k) total = _mm_xor_si128(total, a##k);
+  R1_EACH_8(R1_ZERO)
+  for (uint64_t i = 0; i < bytes; i += 128) {
+    R1_EACH_8(R1_ADD)
+  }
+  __m128i total = _mm_setzero_si128();
+  R1_EACH_8(R1_JOIN)
+  return uint64_t(_mm_cvtsi128_si64(total));
+#undef R1_ZERO
+#undef R1_ADD
+#undef R1_JOIN
 }
 
 // Each returns the number of floating-point operations it did.
 __attribute__((target("avx512f,avx512bf16"))) double multiply_avx512_bf16(int64_t rounds) {
-  __m512 acc[16];
-  for (auto& a : acc)
-    a = _mm512_setzero_ps();
+#define R1_ZERO(k) __m512 a##k = _mm512_setzero_ps();
+#define R1_MULTIPLY(k) a##k = _mm512_dpbf16_ps(a##k, x, y);
+#define R1_JOIN(k) total += _mm512_cvtss_f32(a##k);
+  R1_EACH_12(R1_ZERO)
   __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80), y = (__m512bh)_mm512_set1_epi32(0x3c003c00);
   __asm__ volatile("" : "+v"(x), "+v"(y));
-  for (int64_t i = 0; i < rounds; ++i)
-    for (auto& a : acc)
-      a = _mm512_dpbf16_ps(a, x, y);
-  for (int k = 1; k < 16; ++k)
-    acc[0] = _mm512_add_ps(acc[0], acc[k]);
-  sink += uint64_t(_mm512_cvtss_f32(acc[0]));
-  return double(rounds) * 16 * 16 * 2 * 2;
-}
-
-__attribute__((target("avx2,fma"))) double multiply_fma(int64_t rounds) {
-  __m256 acc[12];
-  for (auto& a : acc)
-    a = _mm256_setzero_ps();
-  __m256 x = _mm256_set1_ps(1.0f), y = _mm256_set1_ps(0.01f);
-  __asm__ volatile("" : "+x"(x), "+x"(y));
-  for (int64_t i = 0; i < rounds; ++i)
-    for (auto& a : acc)
-      a = _mm256_fmadd_ps(x, y, a);
-  for (int k = 1; k < 12; ++k)
-    acc[0] = _mm256_add_ps(acc[0], acc[k]);
-  sink += uint64_t(_mm256_cvtss_f32(acc[0]));
-  return double(rounds) * 12 * 8 * 2;
+  for (int64_t i = 0; i < rounds; ++i) {
+    R1_EACH_12(R1_MULTIPLY)
+  }
+  float total = 0;
+  R1_EACH_12(R1_JOIN)
+  sink += uint64_t(total);
+  return double(rounds) * 12 * 16 * 2 * 2;
+#undef R1_MULTIPLY
 }
 
 __attribute__((target("avx512f"))) double multiply_fma512(int64_t rounds) {
-  __m512 acc[16];
-  for (auto& a : acc)
-    a = _mm512_setzero_ps();
+#define R1_MULTIPLY(k) a##k = _mm512_fmadd_ps(x, y, a##k);
+  R1_EACH_12(R1_ZERO)
   __m512 x = _mm512_set1_ps(1.0f), y = _mm512_set1_ps(0.01f);
   __asm__ volatile("" : "+v"(x), "+v"(y));
-  for (int64_t i = 0; i < rounds; ++i)
-    for (auto& a : acc)
-      a = _mm512_fmadd_ps(x, y, a);
-  for (int k = 1; k < 16; ++k)
-    acc[0] = _mm512_add_ps(acc[0], acc[k]);
-  sink += uint64_t(_mm512_cvtss_f32(acc[0]));
-  return double(rounds) * 16 * 16 * 2;
+  for (int64_t i = 0; i < rounds; ++i) {
+    R1_EACH_12(R1_MULTIPLY)
+  }
+  float total = 0;
+  R1_EACH_12(R1_JOIN)
+  sink += uint64_t(total);
+  return double(rounds) * 12 * 16 * 2;
+#undef R1_ZERO
+#undef R1_MULTIPLY
+#undef R1_JOIN
+}
+
+__attribute__((target("avx2,fma"))) double multiply_fma(int64_t rounds) {
+#define R1_ZERO(k) __m256 a##k = _mm256_setzero_ps();
+#define R1_MULTIPLY(k) a##k = _mm256_fmadd_ps(x, y, a##k);
+#define R1_JOIN(k) total += _mm256_cvtss_f32(a##k);
+  R1_EACH_12(R1_ZERO)
+  __m256 x = _mm256_set1_ps(1.0f), y = _mm256_set1_ps(0.01f);
+  __asm__ volatile("" : "+x"(x), "+x"(y));
+  for (int64_t i = 0; i < rounds; ++i) {
+    R1_EACH_12(R1_MULTIPLY)
+  }
+  float total = 0;
+  R1_EACH_12(R1_JOIN)
+  sink += uint64_t(total);
+  return double(rounds) * 12 * 8 * 2;
+#undef R1_ZERO
+#undef R1_MULTIPLY
+#undef R1_JOIN
 }
 
 // Four accumulator tiles of 16 x 16 and two tiles each of both operands, as a 32 x 32 block product would use them.

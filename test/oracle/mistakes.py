@@ -119,7 +119,7 @@ def rope_first_in_kv_a(attention, config):
 def latent_eps(attention, config):
     for name in ("q_a_layernorm", "kv_a_layernorm"):
         if getattr(attention, name, None) is not None:
-            getattr(attention, name).variance_epsilon = 1e-6
+            getattr(attention, name).variance_epsilon = config["rms_norm_eps"]
 
 
 def scale_cos_sin(model, config):
@@ -213,7 +213,7 @@ MODEL = {
         r for i in range(h) for r in list(range(i * k, (i + 1) * k)) + list(range(h * k + i * v, h * k + (i + 1) * v))]),
     "kv_b values before keys in each head": kv_b_rows(lambda h, k, v: [
         r for i in range(h) for r in list(range(i * (k + v) + v, (i + 1) * (k + v))) + list(range(i * (k + v), i * (k + v) + v))]),
-    "epsilon of the latent norms fixed at 1e-6": on_attention(latent_eps),
+    "epsilon of the latent norms from the config": on_attention(latent_eps),
     "every epsilon fixed at 1e-6": default_eps,
     "head tied to the embedding": tied_head,
 }

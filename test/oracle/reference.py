@@ -2,8 +2,8 @@
 
 Weights are dequantised to float32 (F8_E4M3 times its 128x128 weight_scale_inv) and handed to transformers' own class.
 What is changed in transformers, and why:
-  - q_a_layernorm and kv_a_layernorm take rms_norm_eps from the config (transformers leaves them at 1e-6);
   - attention and experts run in their plain ("eager") implementations, so that the result does not depend on a kernel.
+q_a_layernorm and kv_a_layernorm keep 1e-6 whatever rms_norm_eps says: transformers and DeepSeek's own modeling code agree on that.
 Right in transformers 5.23, wrong in earlier versions: the group mask (-inf, once 0.0) and the weights (unbiased scores);
 make_golden.py --mistakes checks the gate against one written out in mistakes.py.
 """
@@ -55,11 +55,6 @@ def build(config):
     made._experts_implementation = "eager"
     made.dtype = torch.float32
     model = model_class(made).float().eval()
-    for layer in model.model.layers:
-        for name in ("q_a_layernorm", "kv_a_layernorm"):
-            norm = getattr(layer.self_attn, name, None)
-            if norm is not None:
-                norm.variance_epsilon = config["rms_norm_eps"]
     return model
 
 

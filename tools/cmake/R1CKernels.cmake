@@ -20,8 +20,9 @@ function(r1c_native_library name)
     add_library(${name}${suffix} STATIC ${ARGN})
     target_compile_options(${name}${suffix} PRIVATE ${R1C_KERNEL_FLAGS} ${R1C_ISA_FLAGS_${level}})
     if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-      # GCC 12 takes its own intrinsics' undefined operands for uninitialised variables.
-      target_compile_options(${name}${suffix} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
+      # GCC 12 takes its own intrinsics' undefined operands for uninitialised variables, and remarks on vectors as
+      # parameters, which never cross a file here.
+      target_compile_options(${name}${suffix} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized -Wno-psabi)
     endif()
     target_compile_definitions(${name}${suffix} PRIVATE R1_ISA_SUFFIX=${suffix})
     target_link_libraries(${name} INTERFACE ${name}${suffix})

@@ -66,8 +66,17 @@ r1::Status check(const ModelArgs& args);
 r1::Result<std::unique_ptr<r1::Program>> open_program(const ModelArgs& args, int64_t sequences,
                                                       r1::DeviceOptions device = {});
 
-// Set by Ctrl-C: the session that should stop, and whether it was asked to.
+// The session that Ctrl-C stops, and whether it did. Where there is none, Ctrl-C ends the program at once.
 extern std::atomic<r1::Session*> interruptible;
 extern std::atomic<bool> interrupted;
+
+// Makes Ctrl-C stop the session for as long as this lives.
+class Interruptible {
+public:
+  explicit Interruptible(r1::Session& session) { interruptible = &session; }
+  ~Interruptible() { interruptible = nullptr; }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+};
 
 } // namespace r1run

@@ -86,17 +86,6 @@ void statistics(const Generated& g, size_t prompt_tokens, size_t reused, double 
   note(line);
 }
 
-// Makes Ctrl-C stop the session for as long as this lives.
-class Interruptible {
-public:
-  explicit Interruptible(Session& session) {
-    interruptible = &session;
-    if (interrupted)
-      session.cancel();
-  }
-  ~Interruptible() { interruptible = nullptr; }
-};
-
 Status cancelled() { return fail(Code::kCancelled, "interrupted"); }
 
 // The whole of standard input.
@@ -173,6 +162,8 @@ Status chat(const GenerateArgs& args) {
       if (output_is_terminal())
         R1_RETURN_IF_ERROR(print("> "));
       R1_ASSIGN_OR_RETURN(more, lines.next(line));
+      if (interrupted)
+        return cancelled();
       if (!more || line.empty())
         return Status();
     }

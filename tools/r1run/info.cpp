@@ -28,7 +28,7 @@ Status check(const ModelArgs& args) {
     R1_RETURN_IF_ERROR(reader->check([&](uint64_t done, uint64_t total) {
       bytes = total;
       progress.show(done, total);
-      return !interrupted;
+      return true;
     }));
   }
   std::string skipped;

@@ -34,7 +34,7 @@ Status logits(const LogitsArgs& args) {
   if (prefilled > ids.size())
     return fail(Code::kInvalidArgument, "--decode-from is %zu, the list has %zu ids", prefilled, ids.size());
   Session session(*program);
-  interruptible = &session;
+  Interruptible guard(session); // before the file, so that it is removed when interrupted
   R1_ASSIGN_OR_RETURN(int sequence, session.open_sequence());
   R1_ASSIGN_OR_RETURN(NpyWriter out, NpyWriter::create(args.out, ids.size(), m.vocab_size()));
   auto sink = [&](int64_t, int64_t rows, const float* logits) -> Status {
@@ -47,7 +47,6 @@ Status logits(const LogitsArgs& args) {
     Session::Next next{sequence, ids[i]};
     status = session.decode({&next, 1}, sink);
   }
-  interruptible = nullptr;
   R1_RETURN_IF_ERROR(std::move(status));
   return out.finish();
 }

@@ -13,15 +13,23 @@ std::atomic<bool> interrupted{false};
 
 namespace {
 
-// The first Ctrl-C stops cleanly, a second one at once.
+// Stops what is running cleanly; at once where nothing needs cleaning up, or where it was asked for before.
 void on_interrupt(int signal) {
-  if (interrupted.exchange(true)) {
+  r1::Session* session = interruptible.load();
+  if (!session || interrupted.exchange(true)) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
     return;
   }
-  if (r1::Session* session = interruptible.load())
-    session->cancel();
+  session->cancel();
+}
+
+// Not restarted: a read that waits for a line must end too.
+void catch_interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = on_interrupt;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 void add_model(CLI::App& app, ModelArgs& args) {
@@ -169,8 +177,7 @@ int main(int argc, char** argv) {
   std::signal(
       SIGPIPE,
       SIG_IGN); // a closed pipe is an error of the write, so that files are removed and statistics printed
-  std::signal(SIGINT, r1run::on_interrupt);
-  std::signal(SIGTERM, r1run::on_interrupt);
+  r1run::catch_interrupts();
   try {
     return r1run::run(argc, argv);
   } catch (const std::exception& error) {

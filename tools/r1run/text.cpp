@@ -100,8 +100,6 @@ Status text_lines(const TextArgs& args) {
   Lines lines;
   std::string line;
   for (int64_t number = 1;; ++number) {
-    if (interrupted)
-      return fail(Code::kCancelled, "stopped as asked");
     R1_ASSIGN_OR_RETURN(bool more, lines.next(line));
     if (!more)
       return Status();

@@ -67,12 +67,21 @@ TEST(Interpreter, OtherDialectsAndExternalFunctionsAreRefused) {
   EXPECT_NE(external.errorOf({floats({1, 2}, {1, 2})}).find("is not one block"), std::string::npos);
 }
 
-TEST(Interpreter, TensorsWithoutRankAreRefused) {
-  Program program(R"(func.func @f(%x: tensor<*xf32>) -> tensor<*xf32> {
-    %y = r1.add %x, %x : tensor<*xf32>
-    return %y : tensor<*xf32>
+// The dialect leaves open only how many tokens there are.
+TEST(Interpreter, TensorsWithoutColumnsAreRefused) {
+  for (std::string type :
+       {"tensor<*xf32>", "tensor<f32>", "tensor<?x0xf32>", "tensor<0x2xf32>", "tensor<?x?xf32>"}) {
+    Program program("func.func @f(%x: " + type + ") -> " + type + " {\n %y = r1.add %x, %x : " + type +
+                    "\n return %y : " + type + "\n}");
+    EXPECT_NE(program.errorOf({floats({1, 2}, {1, 2})}).find("without elements or without known columns"),
+              std::string::npos)
+        << type;
+  }
+  Program weight(R"(func.func @f() -> tensor<?x2xf32> {
+    %w = r1.weight "w" : tensor<?x2xf32>
+    return %w : tensor<?x2xf32>
   })");
-  EXPECT_NE(program.errorOf({floats({1, 2}, {1, 2})}).find("a tensor without a rank"), std::string::npos);
+  EXPECT_NE(weight.errorOf({}).find("'r1.weight' has a tensor without"), std::string::npos);
 }
 
 TEST(Interpreter, NaNReachesTheResult) {

@@ -40,10 +40,6 @@ protected:
     checkpoint.emplace(std::move(*opened));
     auto config = checkpoint::ModelConfig::load(folder.str());
     ASSERT_TRUE(bool(config)) << llvm::toString(config.takeError());
-    // ModelConfig follows transformers as it is, where the two latent norms ignore rms_norm_eps;
-    // test/oracle/reference.py mends that. Here the graph must show that it carries the norm's own epsilon,
-    // whichever it is.
-    config->latentEpsilon = config->epsilon;
     ASSERT_EQ(checkpoint::test::messageOf(checkpoint::checkTensors(*config, *checkpoint).takeError()), "");
     auto imported =
         import::importModel(context, *config, *checkpoint, import::StepLimits(), /*withMtp=*/false);

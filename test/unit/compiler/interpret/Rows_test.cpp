@@ -106,6 +106,20 @@ TEST(Rows, RopeTableHoldsCosinesThenSines) {
   EXPECT_NE(program.errorOf({ints({1}, {-1})}).find("position -1"), std::string::npos);
 }
 
+// transformers and DeepSeek's model.py round position * frequency to float before the cosine: at long
+// positions it shows.
+TEST(Rows, RopeAnglesAreFloatProducts) {
+  Program program(R"(func.func @f(%p: tensor<?xi32>) -> tensor<?x2xf32> {
+    %y = r1.rope_table %p {inv_freq = array<f32: 0.7498942>, scale = 1.0 : f64} : (tensor<?xi32>) -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  })");
+  float angle = 100003.0f * 0.7498942f;
+  ASSERT_GT(std::abs(std::cos(double(angle)) - std::cos(100003.0 * 0.7498942f)), 1e-4)
+      << "the test shows nothing";
+  expectNear(program.floatsOf({ints({1}, {100003})})[0],
+             {float(std::cos(double(angle))), float(std::sin(double(angle)))}, 1e-6);
+}
+
 // R1.md 1.5, item 3: pairs are neighbours (2i, 2i + 1), and turn by the angle of pair i.
 TEST(Rows, RopeTurnsNeighboursOrHalves) {
   std::string text = R"(func.func @f(%x: tensor<?x10xf32>, %t: tensor<?x4xf32>) -> tensor<?x10xf32> {

@@ -76,6 +76,25 @@ TEST_P(RandomModels, SubsetsOfFusionsGiveTheSameBits) {
   }
 }
 
+// Whatever phase optimize leaves, select finds kernels for it and plan places them: with each fusion alone
+// switched off, and with all of them.
+TEST_P(RandomModels, AreSelectedAndPlannedWithoutAnyOneFusion) {
+  TinyModel model(randomModel(GetParam()), GetParam());
+  std::vector<std::string> choices = {"", "-all"};
+  for (const char* name :
+       {"merge-qkv-a", "absorb-kv-b", "router-topk", "gate-up-silu-mul", "rope-cache-write",
+        "combine-residual", "residual-norm", "norm-into-linear", "cast-into-producer"})
+    choices.push_back("-" + std::string(name));
+  for (const std::string& choice : choices) {
+    mlir::MLIRContext context;
+    auto module = model.import(context);
+    mlir::PassManager passes(&context);
+    for (Phase phase : {Phase::Optimize, Phase::Select, Phase::Plan})
+      addPasses(phase, passes, fusions(choice));
+    EXPECT_TRUE(mlir::succeeded(passes.run(*module))) << "--fusions=" << choice << " on seed " << GetParam();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomModels, testing::Range(1u, 9u));
 
 // Without routing, where a rounding may choose another expert, rounding and absorption move the logits by
@@ -93,6 +112,38 @@ TEST(Optimize, RoundingCostsWhatBf16Has) {
     EXPECT_GT(relativeError(rounded, exact), 1e-4) << "nothing was rounded?";
     EXPECT_NE(all, rounded) << "nothing was absorbed?";
   }
+}
+
+// The multi-token-prediction layer is optimized like the others: one step over random hidden states.
+TEST(Optimize, MtpGivesTheSameBits) {
+  TinyModel model(with(tinyR1(), {{"num_nextn_predict_layers", 1}}));
+  auto run = [&](const std::string& text) {
+    mlir::MLIRContext context;
+    auto module = model.import(context, /*withMtp=*/true);
+    mlir::PassManager passes(&context);
+    addPasses(Phase::Optimize, passes, fusions(text));
+    EXPECT_TRUE(mlir::succeeded(passes.run(*module))) << text;
+    interpret::WeightStore store(model.weights);
+    auto mtp = interpret::Interpreter::create(module->lookupSymbol<mlir::func::FuncOp>("mtp_3"), store);
+    EXPECT_TRUE(bool(mtp)) << toString(mtp.takeError());
+    interpret::LatentCache cache(4, model.config.kvLoraRank, model.config.qkRopeHeadDim, 1);
+    std::vector<float> hidden(3 * model.config.hiddenSize);
+    std::mt19937 random(5);
+    for (float& element : hidden)
+      element = std::normal_distribution<float>()(random);
+    std::vector<int32_t> slot = {0};
+    using interpret::ints;
+    auto results =
+        mtp->run({ints({3}, {7, 8, 9}), ints({3}, {0, 1, 2}), ints({2}, {0, 2}), ints({1}, slot),
+                  ints({0, 0}, {}), cache.now(), interpret::floats({3, model.config.hiddenSize}, hidden)},
+                 slot);
+    EXPECT_TRUE(bool(results)) << toString(results.takeError());
+    return results ? std::get<interpret::TensorPtr>((*results)[0])->data : std::vector<float>();
+  };
+  std::vector<float> none = run("-all");
+  EXPECT_EQ(none.size(), size_t(2 * model.config.vocabSize));
+  EXPECT_EQ(run("-absorb-kv-b"), none);
+  EXPECT_NE(run(""), none) << "nothing was absorbed?";
 }
 
 TEST(Fusions, TextIsParsedLeftToRight) {

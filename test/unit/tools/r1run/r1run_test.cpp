@@ -171,6 +171,16 @@ TEST_F(R1run, OutputThatNobodyReadsOrThatIsFull) {
   EXPECT_NE(text_of(temporary("stderr")).find("No space left"), std::string::npos);
 }
 
+TEST_F(R1run, InterruptedWhileItWaitsForALine) {
+  std::string fifo = temporary("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  // Open for both reading and writing, so that the line never comes and the input never ends.
+  std::string command = "timeout -k 5 --preserve-status -s INT 0.5 " + std::string(R1RUN) + " chat " + model +
+                        " <>" + fifo + " >/dev/null 2>&1";
+  int status = system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+}
+
 TEST_F(R1run, BenchPrintsJson) {
   testing::write_fake_model(temporary("none.r1a"), {.weights = false});
   expect_error(run("bench " + temporary("none.r1a")), 1, "--random-weights");
