@@ -155,9 +155,9 @@ Error TensorCheck::takeError(size_t shown) const {
     return Error::success();
   std::string text;
   for (const std::string& problem : ArrayRef(problems).take_front(shown))
-    text += (text.empty() ? "" : "\n") + problem;
+    text += (text.empty() ? "" : "; ") + problem;
   if (problems.size() > shown)
-    text += ("\nand " + Twine(problems.size() - shown) + " more tensors").str();
+    text += ("; and " + Twine(problems.size() - shown) + " more tensors").str();
   return fail(text + "; config.json and weights are not of the same model or the download is incomplete, "
                      "fetch the folder again");
 }

@@ -6,12 +6,14 @@
   h ^= h >> 16; h *= 0x7FEB352D; h ^= h >> 15; h *= 0x846CA68B; h ^= h >> 16
   u = float32((h >> 8) - 2^23) * 2^-23                                 in [-1, 1), exact
   value = float32(offset + float32(amplitude) * u)                     in double before the one rounding
+Standard library only: tests write checkpoints where there is no numpy.
 The value is then rounded to its stored type, to nearest even.  FP8: block (r, c) of 128x128 (the last ones smaller) is
 first divided by 2^((2r + c) mod 3), so that scales differ; its scale is max|w| / 448 in float32, rounded up to a power of
 two for "ue8m0"; the stored byte is e4m3(w / scale).
 
   python synthetic.py golden/CASE.json FOLDER      writes the case's checkpoint
 """
+import array
 import json
 import math
 import os
@@ -19,20 +21,25 @@ import struct
 import sys
 import zlib
 
-import numpy as np
-
 BLOCK = 128
 
 
+def lanes(value, count):
+    """`value` in each of `count` 64-bit lanes of one integer: arithmetic on such integers is quick without numpy."""
+    return int.from_bytes(struct.pack("<Q", value) * count, "little")
+
+
 def uniform(seed, name, count):
-    h = np.arange(count, dtype=np.uint32) * np.uint32(0x85EBCA6B)
-    h += np.uint32((zlib.crc32(name.encode()) + seed * 0x9E3779B9) & 0xFFFFFFFF)
-    h ^= h >> np.uint32(16)
-    h *= np.uint32(0x7FEB352D)
-    h ^= h >> np.uint32(15)
-    h *= np.uint32(0x846CA68B)
-    h ^= h >> np.uint32(16)
-    return ((h >> np.uint32(8)).astype(np.int32) - (1 << 23)).astype(np.float32) * np.float32(2.0 ** -23)
+    """The numbers u of (seed, name) as a list of floats."""
+    low = lanes(0xFFFFFFFF, count)
+    h = int.from_bytes(array.array("Q", range(count)).tobytes(), "little") * 0x85EBCA6B & low
+    h = h + lanes((zlib.crc32(name.encode()) + seed * 0x9E3779B9) & 0xFFFFFFFF, count) & low
+    h ^= h >> 16 & low
+    h = h * 0x7FEB352D & low
+    h ^= h >> 15 & low
+    h = h * 0x846CA68B & low
+    h = (h ^ h >> 16 & low) >> 8 & lanes(0xFFFFFF, count)
+    return [(k - 0x800000) * 2.0 ** -23 for k in array.array("Q", h.to_bytes(8 * count, "little"))]
 
 
 def specs(case):
@@ -91,69 +98,66 @@ def specs(case):
     return out + [norm("model.norm.weight", h), scaled("lm_head.weight", vocab, h, "plain")]
 
 
-def bf16_bits(v):
-    u = v.view(np.uint32)
-    return ((u + np.uint32(0x7FFF) + ((u >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
+def float32(values):
+    return array.array("f", values)
 
 
-def e4m3_values():
-    """The 127 finite non-negative e4m3 numbers in order; the byte is the index."""
-    return np.array([m * 2.0 ** -9 if e == 0 else (8 + m) * 2.0 ** (e - 10) for e in range(16) for m in range(8)][:127],
-                    np.float32)
+def bf16_bytes(v):
+    bits = array.array("I", v.tobytes())
+    return array.array("H", [u + 0x7FFF + (u >> 16 & 1) >> 16 for u in bits]).tobytes()
 
 
-def e4m3_bits(v):
-    """Nearest, ties to the even byte (which is the even mantissa); |v| <= 448 expected."""
-    table = e4m3_values()
-    a = np.abs(v)
-    above = np.clip(np.searchsorted(table, a, side="left"), 1, 126)
-    low, high = table[above - 1], table[above]
-    down, up = a - low, high - a
-    pick = np.where((up < down) | ((up == down) & (above % 2 == 0)), above, above - 1).astype(np.uint8)
-    return pick | (np.signbit(v).astype(np.uint8) << 7)
+def e4m3_byte(x):
+    """Nearest, ties to even; |x| <= 448 expected. A subnormal step is 2^-9, a normal one an eighth of the power of two."""
+    a = abs(x)
+    exponent = max(math.frexp(a)[1], -5) if a else -5
+    steps = round(math.ldexp(a, 4 - exponent))
+    return (exponent + 5) * 8 + steps | (0x80 if math.copysign(1, x) < 0 else 0)
 
 
-def block_scales(w, power_of_two):
-    rows, columns = w.shape
-    grid = np.empty((-(-rows // BLOCK), -(-columns // BLOCK)), np.float32)
-    for r in range(grid.shape[0]):
-        for k in range(grid.shape[1]):
-            block = w[r * BLOCK:(r + 1) * BLOCK, k * BLOCK:(k + 1) * BLOCK]
-            s = np.float32(np.abs(block).max()) / np.float32(448)
-            if power_of_two:
-                mantissa, exponent = math.frexp(float(s))
-                s = np.float32(2.0 ** (exponent - 1 if mantissa == 0.5 else exponent))
-            grid[r, k] = s
-    return grid
+def block_scale(largest, power_of_two):
+    s = float32([float32([largest])[0] / 448])[0]
+    if power_of_two:
+        mantissa, exponent = math.frexp(s)
+        s = 2.0 ** (exponent - 1 if mantissa == 0.5 else exponent)
+    return s
 
 
-def block_divisors(shape):
-    rows, columns = -(-shape[0] // BLOCK), -(-shape[1] // BLOCK)
-    return np.float32(2.0) ** ((2 * np.arange(rows)[:, None] + np.arange(columns)) % 3).astype(np.float32)
-
-
-def stretch(grid, shape):
-    return np.repeat(np.repeat(grid, BLOCK, 0)[:shape[0]], BLOCK, 1)[:, :shape[1]]
+def fp8(v, shape, power_of_two):
+    """(bytes, grid shape, scale bytes) of float32 numbers."""
+    rows, columns = shape
+    grid_rows, grid_columns = -(-rows // BLOCK), -(-columns // BLOCK)
+    data, grid = bytearray(rows * columns), []
+    for r in range(grid_rows):
+        for c in range(grid_columns):
+            divisor = 2.0 ** ((2 * r + c) % 3)
+            places = [(i * columns + c * BLOCK, i * columns + min(columns, (c + 1) * BLOCK))
+                      for i in range(r * BLOCK, min(rows, (r + 1) * BLOCK))]
+            block = [v[a:b] for a, b in places]
+            scale = block_scale(max(abs(x) for line in block for x in line) / divisor, power_of_two)
+            grid.append(scale)
+            for (a, b), line in zip(places, block):
+                data[a:b] = bytes(map(e4m3_byte, float32([x / divisor / scale for x in line])))
+    return bytes(data), [grid_rows, grid_columns], float32(grid).tobytes()
 
 
 def tensors(case):
     """Yields (name, dtype, shape, bytes) as stored."""
     weights = case["weights"]
     for name, shape, kind, amplitude, offset in specs(case):
-        u = uniform(case["seed"], name, int(np.prod(shape))).astype(np.float64)
-        v = (offset + np.float64(np.float32(amplitude)) * u).astype(np.float32)
+        amplitude = float32([amplitude])[0]
+        v = float32([offset + amplitude * u for u in uniform(case["seed"], name, math.prod(shape))])
         dtype = "F32" if kind == "bias" or weights == "f32" else "F16" if weights == "f16" else "BF16"
         if kind == "linear" and weights in ("fp8", "fp8_ue8m0"):
-            w = v.reshape(shape) / stretch(block_divisors(shape), shape)
-            grid = block_scales(w, weights == "fp8_ue8m0")
-            yield name, "F8_E4M3", shape, e4m3_bits(w / stretch(grid, shape)).tobytes()
-            yield name + "_scale_inv", "F32", list(grid.shape), grid.tobytes()
+            data, grid, scales = fp8(v, shape, weights == "fp8_ue8m0")
+            yield name, "F8_E4M3", shape, data
+            yield name + "_scale_inv", "F32", grid, scales
         elif dtype == "F32":
             yield name, dtype, shape, v.tobytes()
         elif dtype == "F16":
-            yield name, dtype, shape, v.astype(np.float16).tobytes()
+            yield name, dtype, shape, struct.pack(f"<{len(v)}e", *v)
         else:
-            yield name, dtype, shape, bf16_bits(v).tobytes()
+            yield name, dtype, shape, bf16_bytes(v)
 
 
 def write(case, folder):

@@ -51,14 +51,14 @@ void add_generate(CLI::App& app, GenerateArgs& args) {
   app.add_option("--prompt", args.prompt, "what to say; - reads standard input");
   app.add_option("--system", args.system, "the system message");
   app.add_option("--max-tokens", args.max_tokens, "new tokens at most; default: until the context is full")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   app.add_option("--temperature", args.temperature,
                  "0: the most probable token; default: as the model's makers chose")
       ->check(CLI::Range(0.0, 1000.0));
   app.add_option("--top-p", args.top_p, "of the most probable tokens that reach this share")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--top-k", args.top_k, "of so many most probable tokens; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1 << 30));
   app.add_option("--seed", args.seed,
                  "equal seeds give equal texts; default: a new one every time, which is told");
   app.add_option("--stop", args.stop, "end before this text; may be given several times")
@@ -99,10 +99,10 @@ int run(int argc, char** argv) {
   command->add_option("--tokens", logits_args.tokens, "a JSON list of token ids")->required();
   command->add_option("--out", logits_args.out, "float32 [tokens, vocab]")->required();
   command->add_option("--chunk", logits_args.chunk, "prefill at most so many tokens a step")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   command
       ->add_option("--decode-from", logits_args.decode_from, "feed the ids from this one on through decode")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1 << 30));
   command->callback([&] { status = logits(logits_args); });
 
   BenchArgs bench_args;
@@ -110,10 +110,10 @@ int run(int argc, char** argv) {
   add_model(*command, bench_args);
   command->add_option("--random-weights", bench_args.random_weights, "fill absent weights from this seed");
   command->add_option("--prompt-tokens", bench_args.prompt_tokens, "tokens of the prompt")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   command->add_option("--new-tokens", bench_args.new_tokens, "tokens decoded after it")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--batch", bench_args.batch, "sequences decoded together")->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
+  command->add_option("--batch", bench_args.batch, "sequences decoded together")->check(CLI::Range(1, 1 << 30));
   command->add_option("--repetitions", bench_args.repetitions, "runs that the medians are taken of")
       ->check(CLI::Range(1, 1000));
   command
