@@ -21,7 +21,8 @@ struct FuseResidualNorm : impl::FuseResidualNormBase<FuseResidualNorm> {
     for (ir::RmsNormOp norm : norms) {
       if (producerOf<ir::AddOp>(norm.getX())) {
         if (holds<ir::RmsNormOp>(norm.getX().getDefiningOp())) {
-          missed(norm, kName, "another norm of the same sum is in its kernel already; a row kernel reduces once");
+          missed(norm, kName,
+                 "another norm of the same sum is in its kernel already; a row kernel reduces once");
           continue;
         }
         passed(norm, kName, "the sum is normalised while its row is at hand");

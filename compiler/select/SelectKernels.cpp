@@ -174,13 +174,15 @@ struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
 /// checked for what people write by hand.
 static LogicalResult checkStep(func::FuncOp function) {
   if (function.getNumArguments() < 5 || !function->hasAttr("r1.max_logit_rows"))
-    return function.emitError("is not a step: expected (ids, positions, logit rows, slots, page table, ...) and r1.max_logit_rows");
+    return function.emitError(
+        "is not a step: expected (ids, positions, logit rows, slots, page table, ...) and r1.max_logit_rows");
   for (Operation& op : function.getBody().front())
     for (Value operand : op.getOperands()) {
       auto type = dyn_cast<RankedTensorType>(operand.getType());
       if (type && type.hasStaticShape() &&
           !isa_and_present<ir::WeightOp, ir::ExpertWeightOp, ir::ConcatRowsOp>(operand.getDefiningOp()))
-        return op.emitOpError() << "reads " << type << ", which is not an r1.weight; only those can be packed";
+        return op.emitOpError() << "reads " << type
+                                << ", which is not an r1.weight; only those can be packed";
     }
   return success();
 }

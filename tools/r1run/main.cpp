@@ -113,7 +113,8 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1, 1 << 30));
   command->add_option("--new-tokens", bench_args.new_tokens, "tokens decoded after it")
       ->check(CLI::Range(1, 1 << 30));
-  command->add_option("--batch", bench_args.batch, "sequences decoded together")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--batch", bench_args.batch, "sequences decoded together")
+      ->check(CLI::Range(1, 1 << 30));
   command->add_option("--repetitions", bench_args.repetitions, "runs that the medians are taken of")
       ->check(CLI::Range(1, 1000));
   command
