@@ -218,10 +218,13 @@ FlatSymbolRefAttr Planner::kernelOf(kern::DispatchOp op) {
 
 void Planner::planEntry(func::FuncOp function) {
   MLIRContext* context = builder.getContext();
-  auto limit = [&](StringRef name) { return function->getAttrOfType<IntegerAttr>(name).getInt(); };
+  auto limit = [&](StringRef name) {
+    auto value = function->getAttrOfType<IntegerAttr>(name);
+    return value ? value.getInt() : 1;
+  };
   int64_t maxTokens = limit("r1.max_tokens"), maxLogitRows = limit("r1.max_logit_rows");
   places.clear();
-  for (int64_t i = kIds; i <= kPageTable; ++i)
+  for (int64_t i = kIds, n = function.getNumArguments(); i <= kPageTable && i < n; ++i)
     places[function.getArgument(i)] = ArgumentAttr::get(context, "io", kIoSlotOf[i], 0);
 
   SmallVector<kern::DispatchOp> launches = llvm::to_vector(function.getOps<kern::DispatchOp>());

@@ -4,6 +4,9 @@
 
 namespace r1::select {
 
+/// Kernels compute whole strips of 16 columns, so every tile is a multiple of that.
+inline int64_t roundUp16(int64_t columns) { return (columns + 15) / 16 * 16; }
+
 struct GemmTiles {
   int64_t m, n;
 };
@@ -21,7 +24,7 @@ inline GemmTiles gemmTiles(int64_t rows, int64_t n, int64_t accumulators) {
 /// Columns of an expert's weight that one tile computes.
 inline int64_t expertTile(int64_t rows, int64_t n) {
   int64_t tile = rows <= 32 ? 64 : 128;
-  return n < tile ? n : tile;
+  return n < tile ? roundUp16(n) : tile;
 }
 
 /// Tokens of context that one tile of decode attention covers; at most 16 splits, so that partial results stay small.

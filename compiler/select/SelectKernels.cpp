@@ -173,9 +173,12 @@ struct SelectKernels : impl::SelectKernelsBase<SelectKernels> {
 /// The step's signature, and that everything of static shape comes from the checkpoint: both hold for what import builds, and are
 /// checked for what people write by hand.
 static LogicalResult checkStep(func::FuncOp function) {
-  if (function.getNumArguments() < 5 || !function->hasAttr("r1.max_logit_rows"))
+  bool paged = false;
+  function.walk(
+      [&](Operation* op) { paged |= isa<ir::CacheAppendOp, ir::AttentionOp, ir::LatentAttentionOp>(op); });
+  if (paged && function.getNumArguments() < 5)
     return function.emitError(
-        "is not a step: expected (ids, positions, logit rows, slots, page table, ...) and r1.max_logit_rows");
+        "uses the cache but is not a step: expected (ids, positions, logit rows, slots, page table, ...)");
   for (Operation& op : function.getBody().front())
     for (Value operand : op.getOperands()) {
       auto type = dyn_cast<RankedTensorType>(operand.getType());

@@ -148,7 +148,8 @@ LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64
   d.param(builder, "accumulators", int64_t{1});
   d.param(builder, "rows_dim", int64_t{kernels::kTokens});
   d.param(builder, "tile_m", tiles.m);
-  d.param(builder, "tile_n", n); // a head's whole matrix: it is small, and its rows of x are shared
+  d.param(builder, "tile_n",
+          roundUp16(n)); // a head's whole matrix: it is small, and its rows of x are shared
   d.param(builder, "prologue", int64_t{0});
   d.param(builder, "epsilon", 0.0);
   d.grid = {kernels::kTokens, tiles.m, -1, heads, -1, 1};

@@ -36,8 +36,12 @@ LogicalResult check(kern::DispatchOp op) {
   auto prologue = dyn_cast_or_null<IntegerAttr>(op.getParams().get("prologue"));
   size_t holes = prologue && prologue.getInt() == 0 ? 1 : skeleton->holes.size();
   if (op.getHoles().size() != holes || llvm::any_of(op.getHoles(), [](Region& hole) { return hole.empty(); }))
-    return op.emitOpError() << op.getSkeleton() << " has " << holes << " holes to fill, found "
+    return op.emitOpError() << op.getSkeleton() << " has " << holes << " holes, found "
                             << llvm::count_if(op.getHoles(), [](Region& hole) { return !hole.empty(); });
+  auto tile = dyn_cast_or_null<IntegerAttr>(op.getParams().get("tile_n"));
+  if (tile && (tile.getInt() < 16 || tile.getInt() % 16))
+    return op.emitOpError() << op.getSkeleton() << " computes strips of 16 columns; tile_n is "
+                            << tile.getInt();
   int64_t stored = op.getOutputs().size() - op.getFixed()[1];
   for (auto [hole, spec, reads] : llvm::zip(op.getHoles(), skeleton->holes, op.getHoleInputs())) {
     int64_t leading = spec.leading == kernels::kLeadingAccumulators

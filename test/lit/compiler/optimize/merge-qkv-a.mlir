@@ -62,7 +62,7 @@ func.func @cut_packed_block(%x: tensor<?x128xf32>, %a: tensor<40x128xbf16>, %b: 
 // CHECK-NOT: r1.concat_rows
 func.func @types(%x: tensor<?x128xf32>, %a: tensor<96x128xbf16>, %b: tensor<96x128xf32>) -> (tensor<?x96xf32>, tensor<?x96xf32>) {
   %p = r1.linear %x, %a : (tensor<?x128xf32>, tensor<96x128xbf16>) -> tensor<?x96xf32>
-  // expected-remark @+1 {{the weights have different element types}}
+  // expected-remark @+1 {{the weights or the results have different element types}}
   %q = r1.linear %x, %b : (tensor<?x128xf32>, tensor<96x128xf32>) -> tensor<?x96xf32>
   return %p, %q : tensor<?x96xf32>, tensor<?x96xf32>
 }

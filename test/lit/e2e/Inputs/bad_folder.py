@@ -151,7 +151,7 @@ if os.geteuid() != 0:
 refused("a folder for a shard", lambda f: (os.remove(f"{f}/{SHARDS[0]}"), os.mkdir(f"{f}/{SHARDS[0]}")), [SHARDS[0]])
 for target in ("cpu:pentium9", "gpu", "cpu:", "sm_90x"):
     refused(f"target {target}", lambda f: None, [target], flags=("--target", target), code=1)
-refused("unknown fusion", lambda f: None, ["no-such"], flags=("--target", "cpu:x86-64-v3", "--fusions=-no-such"))
+refused("unknown fusion", lambda f: None, ["no-such"], flags=("--target", "cpu:x86-64-v3", "--fusions=-no-such"), code=2)
 
 
 def bad_flags(name, flags, words):
