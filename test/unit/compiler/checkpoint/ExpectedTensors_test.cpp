@@ -152,7 +152,8 @@ TEST(ExpectedTensors, CountsWhatItDoesNotShow) {
   TensorCheck check = checked(config, tensors);
   EXPECT_EQ(check.problems.size(), 2 * (4 * 3 + 3u));
   std::string message = messageOf(check.takeError(2));
-  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 2);
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 0)
+      << "one line, whatever the number of problems";
   EXPECT_NE(message.find("and 28 more"), std::string::npos) << message;
 }
 

@@ -67,10 +67,9 @@ TEST(Interpreter, OtherDialectsAndExternalFunctionsAreRefused) {
   EXPECT_NE(external.errorOf({floats({1, 2}, {1, 2})}).find("is not one block"), std::string::npos);
 }
 
-// The dialect leaves open only how many tokens there are.
+// The dialect leaves open only how many tokens there are (and refuses tensors without a rank by itself).
 TEST(Interpreter, TensorsWithoutColumnsAreRefused) {
-  for (std::string type :
-       {"tensor<*xf32>", "tensor<f32>", "tensor<?x0xf32>", "tensor<0x2xf32>", "tensor<?x?xf32>"}) {
+  for (std::string type : {"tensor<f32>", "tensor<?x0xf32>", "tensor<0x2xf32>", "tensor<?x?xf32>"}) {
     Program program("func.func @f(%x: " + type + ") -> " + type + " {\n %y = r1.add %x, %x : " + type +
                     "\n return %y : " + type + "\n}");
     EXPECT_NE(program.errorOf({floats({1, 2}, {1, 2})}).find("without elements or without known columns"),
