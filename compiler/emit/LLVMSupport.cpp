@@ -39,6 +39,37 @@ std::unique_ptr<TargetMachine> createMachine(const CpuTarget& target) {
                                                                  CodeGenOptLevel::Aggressive));
 }
 
+// A masked store of one constant lane becomes a store of that element. LLVM 22's x86 back end merges trunc and masked.store, then
+// writes the one lane at its width before the trunc: four bytes for two, over the neighbour that another thread owns.
+static void narrowSingleLaneStores(Module& module) {
+  std::vector<IntrinsicInst*> found;
+  for (Function& function : module)
+    for (Instruction& instruction : instructions(function))
+      if (auto* call = dyn_cast<IntrinsicInst>(&instruction);
+          call && call->getIntrinsicID() == Intrinsic::masked_store)
+        found.push_back(call);
+  for (IntrinsicInst* call : found) {
+    auto* mask = dyn_cast<Constant>(call->getArgOperand(2));
+    auto* type = dyn_cast<FixedVectorType>(call->getArgOperand(0)->getType());
+    if (!mask || !type)
+      continue;
+    int lane = -1, lanes = 0;
+    for (unsigned i = 0; i < type->getNumElements(); ++i)
+      if (Constant* bit = mask->getAggregateElement(i); bit && !bit->isNullValue()) {
+        lane = int(i);
+        ++lanes;
+      }
+    if (lanes != 1)
+      continue;
+    IRBuilder<> builder(call);
+    Value* element = builder.CreateExtractElement(call->getArgOperand(0), uint64_t(lane));
+    Value* place =
+        builder.CreateConstInBoundsGEP1_64(type->getElementType(), call->getArgOperand(1), uint64_t(lane));
+    builder.CreateAlignedStore(element, place, Align(1));
+    call->eraseFromParent();
+  }
+}
+
 void optimize(Module& module, TargetMachine& machine) {
   LoopAnalysisManager loops;
   FunctionAnalysisManager functions;
@@ -53,6 +84,7 @@ void optimize(Module& module, TargetMachine& machine) {
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
   builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3).run(module, modules);
+  narrowSingleLaneStores(module);
 }
 
 void removeMemoryCalls(Module& module) {
