@@ -1,18 +1,27 @@
-// The whole of phase `emit`: from a planned module to an artifact file.
+// The whole of phase `emit`: from planned modules to an artifact file.
 #pragma once
 #include "compiler/checkpoint/Checkpoint.h"
 #include "compiler/emit/CpuCodegen.h"
+#include "compiler/target/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "runtime/artifact/artifact_generated.h"
 
 namespace r1 {
 
+/// The plan of one machine and the targets that run it.
+struct PlannedMachine {
+  mlir::ModuleOp module;
+  std::vector<Target> targets; // of the machine the module was planned for; at least one
+};
+
 struct EmitRequest {
-  std::string path;               // of the artifact
-  std::vector<CpuTarget> targets; // at least one
+  std::string path;         // of the artifact; empty: only the dumps are wanted
+  std::vector<PlannedMachine> machines;
   bool packWeights = true;        // false: shapes only, for benchmarks with random weights and for planning
   unsigned jobs = 1;              // threads; the bytes do not depend on it
-  std::string dumpFolder;         // CpuEmitOptions::dumpFolder, per target a folder below it
+  std::string llvmFolder;   // CpuEmitOptions::dumpFolder, per target a folder below it
+  std::string cudaFolder;   // CudaEmitOptions::dumpFolder
+  std::string kernelCache;  // CudaEmitOptions::cache
   // Everything of the index that code generation does not know: model, generation, text, provenance, remarks.
   artifact::ArtifactT index;
 };
@@ -22,8 +31,8 @@ struct EmitReport {
   std::vector<std::string> remainingCalls; // "kernel: callee"; empty unless something was not inlined
 };
 
-/// Generates code for every target, packs weights from `checkpoint` and writes the artifact under its name, complete or not at all.
-llvm::Expected<EmitReport> emitArtifact(mlir::ModuleOp planned, const checkpoint::Checkpoint& checkpoint,
-                                        EmitRequest request);
+/// Generates code for every target, packs weights from `checkpoint` (machines whose plans want the same bytes share them) and writes the
+/// artifact under its name, complete or not at all.
+llvm::Expected<EmitReport> emitArtifact(const checkpoint::Checkpoint& checkpoint, EmitRequest request);
 
 } // namespace r1

@@ -205,6 +205,13 @@ Error gather(const PackWindow& w, int64_t accumulator, DataType type, const Tens
   });
 }
 
+bool isScales(PackLayout layout) { return layout == PackLayout::Scales || layout == PackLayout::RowScales; }
+bool isF8(PackLayout layout) { return layout == PackLayout::Vnni16F8 || layout == PackLayout::RowMajorF8; }
+// One matrix behind the other, in rows; the rest interleaves what a tile needs together.
+bool keepsMatrices(PackLayout layout) {
+  return layout == PackLayout::RowMajor || layout == PackLayout::RowMajorF8 || layout == PackLayout::RowScales;
+}
+
 // One factor for 16 rows x 128 k exists only where all 16 rows share theirs.
 Error packScales(const PackWindow& w, int64_t accumulator, const TensorReader& reader, float* out) {
   const PackShape& shape = w.job->shape;
@@ -218,7 +225,7 @@ Error packScales(const PackWindow& w, int64_t accumulator, const TensorReader& r
     for (int64_t n = first; n < last; ++n, ++row) {
       const float* from = factors.row(row) + source.colBegin / kScaleBlock;
       int64_t block = (n - w.rowBegin) / kBlockRows;
-      float* to = out + (block * shape.accumulators + accumulator) * steps;
+      float* to = out + (w.accumulator == PackWindow::kEvery ? block * shape.accumulators + accumulator : block) * steps;
       if (known[block] && !std::equal(from, from + steps, to))
         return packError(
             *w.job, llvm::formatv("rows {0} to {1} have different factors in {2}, but 16 rows of packed e4m3 "
@@ -249,14 +256,14 @@ Error checkSource(const PackJob& job, const PackSource& s, const TensorReader& r
       s.accumulator >= job.shape.accumulators || s.destRow < 0 || s.destRow + destRows(s) > job.shape.n)
     return fail("goes beyond the packed tensor");
   bool f8 = tensor->type == DataType::F8E4M3,
-       packsF8 = job.layout == PackLayout::Vnni16F8 || job.layout == PackLayout::Scales;
+       packsF8 = isF8(job.layout) || isScales(job.layout);
   if (tensor->type != DataType::F32 && tensor->type != DataType::BF16 && tensor->type != DataType::F16 && !f8)
     return fail("has an element type that weights cannot have, expected F32, BF16, F16 or F8_E4M3");
   if (packsF8 && (!f8 || s.transposed))
     return fail("e4m3 packing needs an F8_E4M3 tensor that is not transposed");
   if (packsF8 && s.colBegin % kScaleBlock != 0)
     return fail(llvm::formatv("column {0} does not begin a block of 128 that shares a factor", s.colBegin));
-  if (!f8 || job.layout == PackLayout::Vnni16F8)
+  if (!f8 || isF8(job.layout))
     return Error::success();
   if (s.scale.empty())
     return fail("is F8_E4M3 without a weight_scale_inv");
@@ -295,11 +302,8 @@ Error packError(const PackJob& job, const llvm::Twine& message) {
 
 Error checkJob(const PackJob& job, const TensorReader& reader) {
   const PackShape& s = job.shape;
-  bool wantsF8 = job.layout == PackLayout::Vnni16F8,
-       plain = job.layout == PackLayout::Rows || job.layout == PackLayout::Vector;
-  DataType expected = wantsF8                            ? DataType::F8E4M3
-                      : job.layout == PackLayout::Scales ? DataType::F32
-                                                         : DataType::BF16;
+  bool plain = job.layout == PackLayout::Rows || job.layout == PackLayout::Vector;
+  DataType expected = layoutType(job.layout, DataType::BF16);
   if (job.type != expected && !(plain && job.type == DataType::F32))
     return packError(job, llvm::formatv("layout {0} cannot hold elements of type {1}", layoutName(job.layout),
                                         artifact::EnumNameDataType(job.type)));
@@ -337,17 +341,19 @@ Error checkJob(const PackJob& job, const TensorReader& reader) {
 void appendWindows(const PackJob& job, std::vector<PackWindow>& windows) {
   const PackShape& s = job.shape;
   bool plain = job.layout == PackLayout::Rows || job.layout == PackLayout::Vector;
-  int64_t unit = plain ? 1 : kBlockRows;
+  bool apart = keepsMatrices(job.layout), rows = plain || (apart && job.layout != PackLayout::RowScales);
+  int64_t unit = rows ? 1 : kBlockRows, matrices = apart ? s.accumulators : 1;
   int64_t units = llvm::divideCeil(s.n, unit);
-  uint64_t unitBytes = job.bytes / (s.batch * units);
+  uint64_t unitBytes = job.bytes / (s.batch * matrices * units);
   int64_t step = std::max<int64_t>(1, kWindowBytes / unitBytes);
-  if (plain)
+  if (rows)
     step = llvm::alignTo(step, kBlockRows);
-  for (int64_t b = 0; b < s.batch; ++b)
+  for (int64_t m = 0; m < s.batch * matrices; ++m)
     for (int64_t u = 0; u < units; u += step) {
       int64_t count = std::min(step, units - u);
-      windows.push_back({&job, b, u * unit, std::min(count * unit, s.n - u * unit),
-                         job.offset + (b * units + u) * unitBytes, count * unitBytes});
+      windows.push_back({&job, m / matrices, apart ? m % matrices : PackWindow::kEvery, u * unit,
+                         std::min(count * unit, s.n - u * unit), job.offset + (m * units + u) * unitBytes,
+                         count * unitBytes});
     }
 }
 
@@ -358,6 +364,11 @@ Error packWindow(const PackWindow& w, const TensorReader& reader, llvm::MutableA
   if (job.layout == PackLayout::Rows || job.layout == PackLayout::Vector) {
     std::fill(out.begin(), out.end(), 0);
     return gather(w, 0, job.type, reader, out.data(), w.bytes / w.rows);
+  }
+  if (w.accumulator != PackWindow::kEvery) {
+    std::fill(out.begin(), out.end(), 0);
+    return isScales(job.layout) ? packScales(w, w.accumulator, reader, reinterpret_cast<float*>(out.data()))
+                                : gather(w, w.accumulator, job.type, reader, out.data(), w.bytes / w.rows);
   }
   std::vector<uint8_t> staging(job.layout == PackLayout::Scales ? 0 : w.rows * rowBytes);
   for (int64_t a = 0; a < shape.accumulators; ++a) {

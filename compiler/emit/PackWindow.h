@@ -4,11 +4,12 @@
 
 namespace r1 {
 
-// Rows [rowBegin, rowBegin + rows) of every accumulator of one batch, which are contiguous in every layout.
-// rowBegin is a multiple of 16.
+// Rows [rowBegin, rowBegin + rows) of one batch, contiguous in the job's layout: of every accumulator, or of `accumulator` where the
+// layout keeps them apart. rowBegin is a multiple of 16.
 struct PackWindow {
+  static constexpr int64_t kEvery = -1;
   const PackJob* job;
-  int64_t batch, rowBegin, rows;
+  int64_t batch, accumulator, rowBegin, rows;
   uint64_t offset, bytes; // in the segment
 };
 

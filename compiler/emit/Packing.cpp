@@ -13,6 +13,22 @@ namespace {
 
 using llvm::Error;
 
+// In the order of PackLayout.
+struct LayoutFacts {
+  llvm::StringLiteral name;
+  std::optional<artifact::DataType> type;
+};
+constexpr LayoutFacts kLayouts[] = {
+    {"rows", std::nullopt},
+    {"vector", std::nullopt},
+    {"vnni16", artifact::DataType::BF16},
+    {"vnni16_f8", artifact::DataType::F8E4M3},
+    {"scales", artifact::DataType::F32},
+    {"rowmajor", artifact::DataType::BF16},
+    {"rowmajor_f8", artifact::DataType::F8E4M3},
+    {"rowscales", artifact::DataType::F32},
+};
+
 // Windows in flight: claimed in order, filled by any thread, taken in order.
 class Ring {
 public:
@@ -100,8 +116,18 @@ Error writeZeros(uint64_t count, llvm::function_ref<Error(llvm::ArrayRef<uint8_t
 } // namespace
 
 llvm::StringRef layoutName(PackLayout layout) {
-  constexpr llvm::StringLiteral names[] = {"rows", "vector", "vnni16", "vnni16_f8", "scales"};
-  return names[static_cast<size_t>(layout)];
+  return kLayouts[static_cast<size_t>(layout)].name;
+}
+
+PackLayout layoutOf(llvm::StringRef name) {
+  for (auto [i, layout] : llvm::enumerate(kLayouts))
+    if (name == layout.name)
+      return static_cast<PackLayout>(i);
+  return PackLayout::Vector;
+}
+
+artifact::DataType layoutType(PackLayout layout, artifact::DataType other) {
+  return kLayouts[static_cast<size_t>(layout)].type.value_or(other);
 }
 
 uint64_t packedBytes(PackLayout layout, const kernels::PackShape& shape, artifact::DataType type) {
@@ -114,7 +140,12 @@ uint64_t packedBytes(PackLayout layout, const kernels::PackShape& shape, artifac
   case PackLayout::Vnni16F8:
     return kernels::vnni16_f8_bytes(shape);
   case PackLayout::Scales:
+  case PackLayout::RowScales:
     return kernels::scales_bytes(shape);
+  case PackLayout::RowMajor:
+    return kernels::rowmajor_bytes(shape);
+  case PackLayout::RowMajorF8:
+    return kernels::rowmajor_f8_bytes(shape);
   }
   llvm_unreachable("every layout has a size");
 }

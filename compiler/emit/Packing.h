@@ -41,10 +41,14 @@ struct PackSource {
 };
 
 // Rows      [batch][n][stride] of `type`, row-major; stride = bytes / (batch * n) / element, at least k; one
-// accumulator Vector    [k] of `type` Vnni16, Vnni16F8, Scales: kernels/registry/layout.h. Scales takes the
-// same sources as the Vnni16F8 job beside it.
-enum class PackLayout { Rows, Vector, Vnni16, Vnni16F8, Scales };
-llvm::StringRef layoutName(PackLayout layout); // as stored in an artifact: "vnni16_f8"
+// accumulator Vector    [k] of `type` The others: kernels/registry/layout.h. Scales and
+// RowScales take the same sources as the Vnni16F8 or RowMajorF8 job beside them.
+enum class PackLayout { Rows, Vector, Vnni16, Vnni16F8, Scales, RowMajor, RowMajorF8, RowScales };
+llvm::StringRef layoutName(PackLayout layout); // as in kern.constant and in an artifact: "vnni16_f8"
+// The layout of that name; "literal" is a Vector.
+PackLayout layoutOf(llvm::StringRef name);
+// What a layout's elements are; `other` for those that can hold several types.
+artifact::DataType layoutType(PackLayout layout, artifact::DataType other);
 
 struct PackJob {
   std::string name; // of the tensor, for the artifact's list

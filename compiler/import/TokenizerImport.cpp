@@ -190,6 +190,9 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
   if (!added.is_array())
     return bad("added_tokens is not a list");
   auto next = static_cast<uint32_t>(vocabulary_.size());
+  llvm::DenseMap<uint32_t, llvm::StringRef> taken; // a vocabulary with gaps may reach beyond its size
+  for (const auto& entry : vocabulary_)
+    taken[entry.getValue()] = entry.getKey();
   bool needsWords = false;
   std::map<std::string, artifact::AddedTokenT, std::less<>> raw, normalized;
   for (const json& entry : added) {
@@ -205,8 +208,12 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
       return entry.contains(name) && entry[name].is_boolean() ? entry[name].get<bool>() : otherwise;
     };
     std::optional<uint32_t> id = find(content);
-    if (!id)
+    if (!id) {
       id = next++;
+      if (auto it = taken.find(*id); it != taken.end())
+        return bad("added token " + shown(content) + " gets id " + std::to_string(*id) + ", which is token " +
+                   shown(it->second.str()) + " of a vocabulary with gaps; number the vocabulary without gaps");
+    }
     added_[content] = *id;
     addedById_[*id] = content;
     artifact::AddedTokenT token;

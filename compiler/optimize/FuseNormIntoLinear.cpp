@@ -38,6 +38,10 @@ struct FuseNormIntoLinear : impl::FuseNormIntoLinearBase<FuseNormIntoLinear> {
         missed(norm, kName, "the reader is one kernel for several linear layers");
       return;
     }
+    if (machineOf(getOperation()) == Machine::Cuda) {
+      missed(norm, kName, "a GPU's blocks are many and would each read and normalise the rows again");
+      return;
+    }
     if (entryKind(getOperation()) != "decode") {
       missed(norm, kName, "every block of columns would normalise all rows again");
       return;

@@ -15,6 +15,8 @@ constexpr StringLiteral kName = "router-topk";
 // At 15 GB/s a thread reads this in 70 us; a launch costs a few. Above it a step of one token is better
 // split.
 constexpr int64_t kMaxWeightBytes = 1 << 20;
+// On a GPU one block, a hundredth of the machine, would read it for each token.
+constexpr int64_t kMaxWeightBytesOfBlock = 1 << 17;
 
 struct FuseRouterTopk : impl::FuseRouterTopkBase<FuseRouterTopk> {
   void runOnOperation() override {
@@ -28,6 +30,12 @@ struct FuseRouterTopk : impl::FuseRouterTopkBase<FuseRouterTopk> {
       }
       auto weight = cast<RankedTensorType>(logits.getWeight().getType());
       int64_t bytes = weight.getNumElements() * weight.getElementTypeBitWidth() / 8;
+      if (machineOf(getOperation()) == Machine::Cuda && bytes > kMaxWeightBytesOfBlock) {
+        missed(gate, kName,
+               "one block would read all " + Twine(bytes) + " bytes of router weight for each token; limit " +
+                   Twine(kMaxWeightBytesOfBlock));
+        continue;
+      }
       if (entryKind(getOperation()) == "decode" && bytes > kMaxWeightBytes) {
         missed(gate, kName,
                "one token would read all " + Twine(bytes) + " bytes of router weight on one thread; limit " +

@@ -1,5 +1,6 @@
 // What the fusion passes share: putting operations into one r1.fused, and saying why or why not.
 #pragma once
+#include "compiler/target/Target.h"
 #include "dialects/R1/R1.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -33,6 +34,9 @@ template <typename OpT> bool holds(mlir::Operation* op) {
 
 /// "decode", "prefill" or "mtp": which step this function computes.
 llvm::StringRef entryKind(mlir::func::FuncOp function);
+
+/// What the module is compiled for.
+Machine machineOf(mlir::func::FuncOp function);
 
 /// Remarks; `reason` is a sentence. They reach --remarks, `r1c explain` and the artifact.
 void passed(mlir::Operation* at, llvm::StringRef fusion, const llvm::Twine& reason);

@@ -68,17 +68,30 @@ void print(ModuleOp module, llvm::raw_ostream& stream) {
   stream << "\n";
 }
 
-llvm::Error writeModule(ModuleOp module, const std::string& path) {
-  if (path.empty() || path == "-") {
-    print(module, llvm::outs());
+// One module a machine, between them the line that mlir-opt --split-input-file looks for.
+llvm::Error writeModules(llvm::ArrayRef<PlannedMachine> machines, const std::string& path) {
+  bool toFile = !path.empty() && path != "-";
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  for (const PlannedMachine& machine : machines) {
+    if (&machine != machines.begin())
+      out << "// -----\n";
+    ModuleOp module = machine.module;
+    if (toFile)
+      module.print(out);
+    else
+      module.print(out, OpPrintingFlags().elideLargeElementsAttrs(64));
+    out << "\n";
+  }
+  if (!toFile) {
+    llvm::outs() << text;
     return llvm::Error::success();
   }
   std::error_code code;
   llvm::raw_fd_ostream stream(path, code);
   if (code)
     return llvm::createStringError("cannot write '" + path + "': " + code.message());
-  module.print(stream);
-  stream << "\n";
+  stream << text;
   stream.close();
   if (stream.has_error()) {
     std::string message = stream.error().message();
@@ -120,7 +133,7 @@ std::unique_ptr<artifact::InputFileT> inputFile(const std::string& name, llvm::S
 /// What the artifact's index says beyond code and weights.
 llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, const ModelConfig& config,
                                              const Checkpoint& checkpoint, const FusionChoice& fusions,
-                                             const std::vector<CpuTarget>& targets,
+                                             const std::vector<Target>& targets,
                                              const RemarkList& remarks) {
   artifact::ArtifactT index;
   index.model = std::make_unique<artifact::ModelT>();
@@ -163,7 +176,7 @@ llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, cons
   index.provenance = std::make_unique<artifact::ProvenanceT>();
   artifact::ProvenanceT& provenance = *index.provenance;
   provenance.tool = R1C_VERSION;
-  for (const CpuTarget& target : targets)
+  for (const Target& target : targets)
     provenance.flags.push_back("--target=" + target.reproducibleName());
   provenance.flags.push_back(std::string("--weights=") +
                              (options.weights == Weights::Pack ? "pack" : "none"));
@@ -207,11 +220,13 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   auto fusions = FusionChoice::parse(options.fusions);
   if (!fusions)
     return fusions.takeError();
-  std::vector<CpuTarget> targets;
+  std::vector<Target> targets;
   for (const std::string& name : options.targets) {
-    auto target = parseCpuTarget(name);
+    auto target = parseTarget(name);
     if (!target)
       return target.takeError();
+    if (llvm::any_of(targets, [&](const Target& known) { return known.name() == target->name(); }))
+      return llvm::createStringError("--target names '" + name + "' twice; name each target once");
     targets.push_back(std::move(*target));
   }
   auto checkpoint = openCheckpoint(options, *config);
@@ -233,36 +248,54 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   auto imported = import::importModel(context, *config, *checkpoint, options.limits, check.hasMtp);
   if (!imported)
     return imported.takeError();
-  ModuleOp module = imported->get();
-  for (Phase phase : kPhases) {
-    if (phase == Phase::Emit)
-      break;
-    if (llvm::Error error = runPhase(phase, module, *fusions, diagnostics))
-      return std::move(error);
-    if (llvm::is_contained(options.dumpAfter, phase)) {
-      llvm::errs() << "// after phase " << nameOf(phase) << "\n";
-      print(module, llvm::errs());
-    }
-    if (options.stopAfter == phase) {
-      if (llvm::Error error = writeModule(module, options.output))
-        return std::move(error);
-      return report;
-    }
+  // One plan for each kind of machine; its targets differ in code alone.
+  std::vector<OwningOpRef<ModuleOp>> modules;
+  EmitRequest request;
+  for (Machine machine : {Machine::Cpu, Machine::Cuda}) {
+    std::vector<Target> own;
+    llvm::copy_if(targets, std::back_inserter(own), [&](const Target& target) { return target.machine() == machine; });
+    if (own.empty() && !(targets.empty() && machine == Machine::Cpu))
+      continue;
+    modules.emplace_back(imported->get().clone());
+    modules.back().get()->setAttr(kMachineAttr, StringAttr::get(&context, nameOf(machine)));
+    request.machines.push_back({modules.back().get(), std::move(own)});
   }
-  report.kernels = llvm::range_size(module.getOps<plan::KernelOp>());
-  module.walk([&](plan::LaunchOp) { ++report.launches; });
+  bool stopped = false;
+  for (Phase phase : kPhases) {
+    if (phase == Phase::Emit || stopped)
+      break;
+    for (const PlannedMachine& machine : request.machines) {
+      if (llvm::Error error = runPhase(phase, machine.module, *fusions, diagnostics))
+        return std::move(error);
+      if (llvm::is_contained(options.dumpAfter, phase)) {
+        llvm::errs() << "// after phase " << nameOf(phase) << "\n";
+        print(machine.module, llvm::errs());
+      }
+    }
+    stopped = options.stopAfter == phase;
+  }
+  if (stopped) {
+    if (llvm::Error error = writeModules(request.machines, options.output))
+      return std::move(error);
+    return report;
+  }
+  for (const PlannedMachine& machine : request.machines) {
+    ModuleOp module = machine.module;
+    report.kernels += llvm::range_size(module.getOps<plan::KernelOp>());
+    module.walk([&](plan::LaunchOp) { ++report.launches; });
+  }
 
   auto index = describe(options, *config, *checkpoint, *fusions, targets, remarks);
   if (!index)
     return index.takeError();
-  EmitRequest request;
   request.path = options.output;
-  request.targets = std::move(targets);
   request.packWeights = options.weights == Weights::Pack;
   request.jobs = options.jobs;
-  request.dumpFolder = options.emitLlvm;
+  request.llvmFolder = options.emitLlvm;
+  request.cudaFolder = options.emitCuda;
+  request.kernelCache = options.kernelCache;
   request.index = std::move(*index);
-  auto emitted = emitArtifact(module, *checkpoint, std::move(request));
+  auto emitted = emitArtifact(*checkpoint, std::move(request));
   if (!emitted)
     return emitted.takeError();
   report.fileBytes = emitted->fileBytes;

@@ -10,15 +10,18 @@ enum class Weights { Pack, None };
 
 struct CompileOptions {
   std::string folder;
-  std::vector<std::string> targets; // "cpu:native", ...
-  std::string output; // of the artifact, or of the module with stopAfter ("" or "-": standard output)
+  std::vector<std::string> targets; // "cpu:native", "sm_90a", ...; none where only modules are wanted: a CPU's
+  std::string output; // of the artifact, or of the modules with stopAfter ("" or "-": standard output); "" with emitLlvm or
+                      // emitCuda: no artifact
   Weights weights = Weights::Pack;
   std::string fusions; // FusionChoice::parse
   import::StepLimits limits;
   unsigned jobs = 1;
   std::optional<Phase> stopAfter;
   std::vector<Phase> dumpAfter; // modules to standard error
-  std::string emitLlvm;         // folder for the optimised LLVM IR of every kernel
+  std::string emitLlvm;         // folder for the optimised LLVM IR of every CPU kernel
+  std::string emitCuda;         // folder for the CUDA C++ of every GPU kernel
+  std::string kernelCache;      // CudaEmitOptions::cache
   bool printRemarks = false;    // to standard error, as they come
 };
 

@@ -90,6 +90,7 @@ void addPasses(Phase phase, OpPassManager& pm, const FusionChoice& fusions) {
     add(optimize::createVerifyOptimized());
     return;
   case Phase::Select:
+    pm.addPass(select::createSplitDecode());
     add(select::createSelectKernels());
     add(createCSEPass());
     add(select::createVerifySelected());

@@ -42,7 +42,8 @@ Value sliceBase(Value value, int64_t& offset) {
 
 /// Uniform range that keeps activations near unit variance; 0 stands for ones (norm weights, scales).
 double randomScale(kern::ConstantOp op) {
-  bool matrix = op.getLayout() == "vnni16" || op.getLayout() == "vnni16_f8" || op.getLayout() == "rows";
+  StringRef layout = op.getLayout();
+  bool matrix = layout == "rows" || layout.starts_with("vnni16") || layout.starts_with("rowmajor");
   return matrix ? std::sqrt(3.0 / op.getShape()[2]) : 0;
 }
 
@@ -54,8 +55,12 @@ int64_t constantBytes(kern::ConstantOp op) {
     return kernels::vnni16_bytes(shape);
   if (layout == "vnni16_f8")
     return kernels::vnni16_f8_bytes(shape);
-  if (layout == "scales")
+  if (layout == "scales" || layout == "rowscales")
     return kernels::scales_bytes(shape);
+  if (layout == "rowmajor")
+    return kernels::rowmajor_bytes(shape);
+  if (layout == "rowmajor_f8")
+    return kernels::rowmajor_f8_bytes(shape);
   auto type = cast<RankedTensorType>(op.getType());
   return s[0] * s[1] * type.getShape().back() * elementBytes(type.getElementType());
 }

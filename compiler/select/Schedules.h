@@ -1,5 +1,7 @@
 // Tile sizes, as plain data: what a schedule is chosen from, apart from how a kernel is built.
 #pragma once
+#include "compiler/target/Target.h"
+#include <algorithm>
 #include <cstdint>
 
 namespace r1::select {
@@ -11,19 +13,35 @@ struct GemmTiles {
   int64_t m, n;
 };
 
+/// Rows up to which a GPU's linear layer is a stream of weights; decode entries of more sequences have kernels of their own.
+inline constexpr int64_t kStreamRows = 16;
+
 /// Tiles of a gemm with at most `rows` rows and `n` columns of each of `accumulators` weights.
 /// Few rows: the weight is a stream, and blocks of 32 rows of it give every thread some hundred kilobytes in one piece. Many rows: a
 /// block of the weight is widened or packed once and meets up to 256 rows while it is in the second-level cache.
-inline GemmTiles gemmTiles(int64_t rows, int64_t n, int64_t accumulators) {
+/// On a GPU, up to 16 rows stream the weight through all multiprocessors, 16 columns a block; more meet it in tiles for tensor cores.
+inline GemmTiles gemmTiles(Machine machine, int64_t rows, int64_t n, int64_t accumulators) {
+  if (machine == Machine::Cuda)
+    return rows <= kStreamRows ? GemmTiles{kStreamRows, 16}
+                               : GemmTiles{rows <= 64 ? 64 : 128, accumulators == 2 ? 64 : std::min<int64_t>(128, roundUp16(n))};
   if (rows <= 32)
     return {rows, 32};
-  (void)n;
   return {rows < 256 ? rows : 256, accumulators == 2 ? 32 : 64};
 }
 
+/// Tiles of the product of each head with its part of a small matrix. A CPU tile is the head's whole matrix: its rows of x are shared.
+inline GemmTiles headTiles(Machine machine, int64_t rows, int64_t n) {
+  GemmTiles tiles = gemmTiles(machine, rows, n, 1);
+  if (machine == Machine::Cpu)
+    tiles.n = roundUp16(n);
+  return tiles;
+}
+
 /// Columns of an expert's weight that one tile computes.
-inline int64_t expertTile(int64_t rows, int64_t n) {
+inline int64_t expertTile(Machine machine, int64_t rows, int64_t n) {
   int64_t tile = rows <= 32 ? 64 : 128;
+  if (machine == Machine::Cuda)
+    tile = rows <= kStreamRows ? 16 : 64;
   return n < tile ? roundUp16(n) : tile;
 }
 
@@ -34,7 +52,12 @@ inline int64_t splitTokens(int64_t maxContext) {
   return split < 256 ? 256 : split;
 }
 
+/// Heads of a token that one block of a GPU attends with: the rows of a tensor-core tile.
+inline constexpr int64_t kDecodeHeads = 16;
+
 /// Queries that share one expansion of keys and values in prefill attention.
-inline int64_t queryBlock(int64_t maxTokens) { return maxTokens < 256 ? maxTokens : 256; }
+inline int64_t queryBlock(Machine machine, int64_t maxTokens) {
+  return std::min<int64_t>(maxTokens, machine == Machine::Cuda ? 64 : 256);
+}
 
 } // namespace r1::select

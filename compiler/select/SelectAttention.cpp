@@ -39,12 +39,12 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   ir::CacheType cache = op.getCache().getType();
   int64_t heads = op.getHeads(), nope = op.getNope(), v = op.getV();
   WeightRef kvB{op.getKvB(), op.getKvBScale()};
-  PackedWeight keys = packHeads(builder, op.getLoc(), kvB, heads, nope + v, 0, nope, /*transposed=*/false);
-  PackedWeight values = packHeads(builder, op.getLoc(), kvB, heads, nope + v, nope, v, /*transposed=*/false);
+  PackedWeight keys = packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, 0, nope, /*transposed=*/false);
+  PackedWeight values = packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, nope, v, /*transposed=*/false);
   // A decode step (absorb-kv-b switched off) has tokens of different sequences: one query a tile.
   bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
                 function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
-  int64_t qBlock = decode ? 1 : queryBlock(maxTokens);
+  int64_t qBlock = decode ? 1 : queryBlock(machine, maxTokens);
   Dispatch d;
   d.skeleton = "mla_prefill";
   d.layer = op.getLayer();
@@ -87,6 +87,8 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
   partial.grid = {kernels::kTokens, 1, kernels::kContext, split};
+  if (machine == Machine::Cuda)
+    partial.grid.append({-1, (heads + kDecodeHeads - 1) / kDecodeHeads});
   Value partials = emit(op, partial, kernels::kTokens)[0];
 
   Dispatch combine;

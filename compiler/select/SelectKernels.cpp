@@ -28,8 +28,14 @@ static int64_t functionAttr(func::FuncOp function, StringRef name, int64_t other
   return attr ? attr.getInt() : otherwise;
 }
 
+static Machine machineOf(func::FuncOp function) {
+  auto module = function->getParentOfType<ModuleOp>();
+  auto name = module ? module->getAttrOfType<StringAttr>(kMachineAttr) : StringAttr();
+  return name ? parseMachine(name.getValue()).value_or(Machine::Cpu) : Machine::Cpu;
+}
+
 Selector::Selector(func::FuncOp function)
-    : function(function), builder(function.getContext()),
+    : function(function), builder(function.getContext()), machine(machineOf(function)),
       maxTokens(functionAttr(function, "r1.max_tokens", 1)),
       maxLogitRows(functionAttr(function, "r1.max_logit_rows", 1)),
       maxContext(functionAttr(function, "r1.max_context", 4096)) {}

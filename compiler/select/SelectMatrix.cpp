@@ -51,14 +51,14 @@ LogicalResult Selector::selectLinear(ir::FusedOp op) {
   for (ir::LinearOp layer : layers)
     refs.push_back(
         {body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
-  PackedWeight weight = packMatrix(builder, op.getLoc(), refs);
+  PackedWeight weight = packMatrix(builder, op.getLoc(), machine, refs);
   d.skeleton = weight.f8 ? "gemm_f8" : "gemm_bf16";
   d.inputs.push_back(input);
   addWeight(d, weight);
 
   int64_t n = columnsOf(first.getResult()), k = columnsOf(first.getX()), accumulators = layers.size();
   int64_t rowsDim = rowsDimOf(input), rows = maxRows(rowsDim);
-  GemmTiles tiles = gemmTiles(rows, n, accumulators);
+  GemmTiles tiles = gemmTiles(machine, rows, n, accumulators);
   d.param(builder, "n", n);
   d.param(builder, "k", k);
   d.param(builder, "batch", int64_t{1});
@@ -98,12 +98,12 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   for (ir::ExpertLinearOp layer : layers)
     refs.push_back(
         {body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
-  PackedWeight weight = packMatrix(builder, op.getLoc(), refs);
+  PackedWeight weight = packMatrix(builder, op.getLoc(), machine, refs);
   int64_t experts = cast<RankedTensorType>(first.getWeight().getType()).getDimSize(0);
   int64_t topK = columnsOf(ids), n = columnsOf(first.getResult()), k = columnsOf(first.getX());
   int64_t accumulators = layers.size(), maxActive = std::min(experts, maxTokens * topK);
   // Rows an expert meets on average when all tokens are there.
-  int64_t tile = expertTile(ceilDiv(maxTokens * topK, experts), n);
+  int64_t tile = expertTile(machine, ceilDiv(maxTokens * topK, experts), n);
   d.skeleton = weight.f8 ? "grouped_gemm_f8" : "grouped_gemm_bf16";
   d.inputs.push_back(x);
   addWeight(d, weight);
@@ -133,9 +133,9 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
 
 LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
                                     int64_t begin, int64_t count, bool transposed, int64_t xBatchStride) {
-  PackedWeight weight = packHeads(builder, op->getLoc(), kvB, heads, rowsPerHead, begin, count, transposed);
+  PackedWeight weight = packHeads(builder, op->getLoc(), machine, kvB, heads, rowsPerHead, begin, count, transposed);
   int64_t kvLora = columnsOf(kvB.weight), n = transposed ? kvLora : count, k = transposed ? count : kvLora;
-  GemmTiles tiles = gemmTiles(maxTokens, n, 1);
+  GemmTiles tiles = headTiles(machine, maxTokens, n);
   Dispatch d;
   d.skeleton = "gemm_bf16";
   d.inputs.push_back(x);
@@ -148,11 +148,10 @@ LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64
   d.param(builder, "accumulators", int64_t{1});
   d.param(builder, "rows_dim", int64_t{kernels::kTokens});
   d.param(builder, "tile_m", tiles.m);
-  d.param(builder, "tile_n",
-          roundUp16(n)); // a head's whole matrix: it is small, and its rows of x are shared
+  d.param(builder, "tile_n", tiles.n);
   d.param(builder, "prologue", int64_t{0});
   d.param(builder, "epsilon", 0.0);
-  d.grid = {kernels::kTokens, tiles.m, -1, heads, -1, 1};
+  d.grid = {kernels::kTokens, tiles.m, -1, heads, -1, ceilDiv(n, tiles.n)};
   d.flopsPerToken = 2 * n * k * heads;
   d.outputs = {op->getResult(0).getType()};
   storeHole(d, op->getLoc());

@@ -1,6 +1,7 @@
 // One function's selection: state shared by the rules, which stand in Select*.cpp by kind of anchor.
 #pragma once
 #include "compiler/select/HoleBuilder.h"
+#include "compiler/target/Target.h"
 #include "compiler/select/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -70,6 +71,7 @@ private:
 
   mlir::func::FuncOp function;
   mlir::OpBuilder builder;
+  Machine machine;
   int64_t maxTokens, maxLogitRows, maxContext;
   llvm::DenseMap<mlir::Value, int64_t> rowsDims;
   llvm::DenseMap<mlir::Value, mlir::Value> groups;

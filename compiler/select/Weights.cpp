@@ -39,19 +39,32 @@ RankedTensorType bytesType(OpBuilder& builder, int64_t bytes) {
   return RankedTensorType::get({bytes}, builder.getI8Type());
 }
 
-/// Packs the same sources as vnni16 or, where `f8`, as vnni16_f8 plus scales.
-PackedWeight packed(OpBuilder& builder, Location loc, kernels::PackShape shape, ArrayRef<Attribute> sources,
-                    bool f8) {
+struct MatrixLayout {
+  StringRef weight, scales;
+  int64_t (*bytes)(const kernels::PackShape&);
+};
+
+MatrixLayout matrixLayout(Machine machine, bool f8) {
+  if (machine == Machine::Cuda)
+    return f8 ? MatrixLayout{"rowmajor_f8", "rowscales", kernels::rowmajor_f8_bytes}
+              : MatrixLayout{"rowmajor", "", kernels::rowmajor_bytes};
+  return f8 ? MatrixLayout{"vnni16_f8", "scales", kernels::vnni16_f8_bytes}
+            : MatrixLayout{"vnni16", "", kernels::vnni16_bytes};
+}
+
+/// Packs the same sources as the machine's skeletons read matrices and, where `f8`, their scales.
+PackedWeight packed(OpBuilder& builder, Location loc, Machine machine, kernels::PackShape shape,
+                    ArrayRef<Attribute> sources, bool f8) {
   SmallVector<int64_t> extents = {shape.batch, shape.n, shape.k, shape.accumulators};
   PackedWeight result;
   result.f8 = f8;
-  int64_t bytes = f8 ? kernels::vnni16_f8_bytes(shape) : kernels::vnni16_bytes(shape);
-  result.weight =
-      constant(builder, loc, f8 ? "vnni16_f8" : "vnni16", extents, sources, bytesType(builder, bytes));
+  MatrixLayout layout = matrixLayout(machine, f8);
+  int64_t bytes = layout.bytes(shape);
+  result.weight = constant(builder, loc, layout.weight, extents, sources, bytesType(builder, bytes));
   result.bytes = bytes;
   if (f8) {
     int64_t scaleBytes = kernels::scales_bytes(shape);
-    result.scales = constant(builder, loc, "scales", extents, sources, bytesType(builder, scaleBytes));
+    result.scales = constant(builder, loc, layout.scales, extents, sources, bytesType(builder, scaleBytes));
     result.bytes += scaleBytes;
   }
   return result;
@@ -61,7 +74,7 @@ bool isF8(Value weight) { return isa<Float8E4M3FNType>(typeOf(weight).getElement
 
 } // namespace
 
-PackedWeight packMatrix(OpBuilder& builder, Location loc, ArrayRef<WeightRef> parts) {
+PackedWeight packMatrix(OpBuilder& builder, Location loc, Machine machine, ArrayRef<WeightRef> parts) {
   MLIRContext* context = builder.getContext();
   auto type = typeOf(parts[0].weight);
   int64_t n = type.getShape()[type.getRank() - 2], k = type.getShape().back();
@@ -88,10 +101,10 @@ PackedWeight packMatrix(OpBuilder& builder, Location loc, ArrayRef<WeightRef> pa
     }
   }
   kernels::PackShape shape{batch, n, k, static_cast<int64_t>(parts.size())};
-  return packed(builder, loc, shape, sources, isF8(parts[0].weight));
+  return packed(builder, loc, machine, shape, sources, isF8(parts[0].weight));
 }
 
-PackedWeight packHeads(OpBuilder& builder, Location loc, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
+PackedWeight packHeads(OpBuilder& builder, Location loc, Machine machine, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
                        int64_t begin, int64_t count, bool transposed) {
   SmallVector<Block> blocks;
   collect(kvB.weight, kvB.scale, blocks);
@@ -104,7 +117,7 @@ PackedWeight packHeads(OpBuilder& builder, Location loc, WeightRef kvB, int64_t 
   }
   kernels::PackShape shape{heads, transposed ? kvLora : count, transposed ? count : kvLora, 1};
   // A head's rows need not begin at a scale block, so per-head matrices are bf16, dequantised once; R1's own absorbed code does the same.
-  return packed(builder, loc, shape, sources, /*f8=*/false);
+  return packed(builder, loc, machine, shape, sources, /*f8=*/false);
 }
 
 Value packVector(OpBuilder& builder, Location loc, Value weight) {

@@ -16,6 +16,7 @@ template <bool f8> int64_t scratch_bytes(const int64_t* words) {
 } // namespace
 
 void add_gemm(std::vector<Skeleton>& rows) {
+  constexpr std::string_view kHeader = "kernels/gemm/cuda.h";
   const std::vector<ParamSpec> params = {{"n", false},
                                          {"k", false},
                                          {"batch", false},
@@ -29,8 +30,8 @@ void add_gemm(std::vector<Skeleton>& rows) {
                                          {"epsilon", true}};
   const std::vector<HoleSpec> holes = {
       {"epilogue", kLeadingAccumulators, false}, {"map", 1, true}, {"finish", 2, true}};
-  rows.push_back({"gemm_bf16", "gemm", params, holes, 2, 0, scratch_bytes<false>});
-  rows.push_back({"gemm_f8", "gemm", params, holes, 3, 0, scratch_bytes<true>});
+  rows.push_back({"gemm_bf16", "gemm", params, holes, 2, 0, scratch_bytes<false>, "GemmBf16", kHeader});
+  rows.push_back({"gemm_f8", "gemm", params, holes, 3, 0, scratch_bytes<true>, "GemmF8", kHeader});
 }
 
 } // namespace r1::kernels

@@ -32,6 +32,8 @@ struct Skeleton {
   int fixed_outputs;             // then buffers it writes itself
   // Bytes of scratch a thread needs, params in struct order. Largest over all ISA levels.
   int64_t (*scratch_bytes)(const int64_t* params);
+  // The template in namespace r1::cuda that is the skeleton on a GPU, and the header that holds it.
+  std::string_view cuda_type, cuda_header;
 };
 
 const std::vector<Skeleton>& skeletons();

@@ -1,5 +1,6 @@
 // r1c compile, r1c fusions
 #include "compiler/pipeline/Compile.h"
+#include "compiler/emit/CudaCodegen.h"
 #include "compiler/optimize/Passes.h"
 #include "tools/r1c/commands.h"
 
@@ -13,6 +14,7 @@ namespace {
 struct Flags {
   pipeline::CompileOptions options;
   std::string targets, weights = "pack", stopAfter, dumpAfter;
+  std::vector<std::pair<std::string, std::string>> emit; // what, folder
 };
 
 int run(Flags& flags) {
@@ -50,8 +52,11 @@ int run(Flags& flags) {
   if (auto fusions = pipeline::FusionChoice::parse(options.fusions); !fusions)
     return usage(llvm::toString(fusions.takeError()));
   bool artifact = !options.stopAfter || *options.stopAfter == pipeline::Phase::Emit;
+  for (const auto& [what, folder] : flags.emit)
+    (what == "cuda" ? options.emitCuda : options.emitLlvm) = folder;
   if (artifact && options.targets.empty())
-    return usage("--target is required: for instance --target cpu:native");
+    return usage("--target is required: for instance --target cpu:native or --target sm_90a");
+  artifact = artifact && !(options.output.empty() && !flags.emit.empty());
   if (artifact && options.output.empty())
     return usage("-o is required: the artifact's file name");
   if (flags.weights == "in-place")
@@ -90,7 +95,8 @@ void addCompile(CLI::App& app, int& code) {
   command->add_option("folder", o.folder, "Hugging Face folder: config.json, *.safetensors, tokenizer.json")
       ->required();
   command->add_option("--target", flags->targets,
-                      "Comma-separated: cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:sapphirerapids, ...");
+                      "Comma-separated: cpu:native, cpu:x86-64-v4, cpu:sapphirerapids, sm_80, sm_90a, sm_120a, ...; "
+                      "sim:sm_90a runs without a GPU, ptx:compute_90 on later ones");
   command->add_option("-o,--output", o.output, "The artifact; with --stop-after, the module's text");
   command->add_option("--weights", flags->weights, "pack: into the artifact; none: shapes only")
       ->check(CLI::IsMember({"pack", "none", "in-place"}))
@@ -111,7 +117,12 @@ void addCompile(CLI::App& app, int& code) {
                       "import, optimize, select, plan or emit: stop there and print the module");
   command->add_option("--dump-after", flags->dumpAfter,
                       "Phases (comma-separated) or all: print the module to standard error");
-  command->add_option("--emit-llvm", o.emitLlvm, "Folder that gets every kernel's optimised LLVM IR");
+  command->add_option("--emit", flags->emit,
+                      "cuda DIR or llvm DIR: write every kernel's CUDA C++ or optimised LLVM IR there; needs no -o")
+      ->check(CLI::IsMember({"cuda", "llvm"}).application_index(0));
+  o.kernelCache = defaultKernelCache();
+  command->add_option("--kernel-cache", o.kernelCache, "Folder of compiled GPU kernels, by content; \"\": none")
+      ->capture_default_str();
   command->add_flag("--remarks", o.printRemarks, "Print every fusion taken or refused, with its reason");
   command->callback([flags, &code] { code = run(*flags); });
 }

@@ -50,6 +50,7 @@ TEST(TokenizerImport, RefusesByName) {
       {"/normalizer", {{"type", "NFKC"}}, "'NFKC'"},
       {"/decoder", {{"type", "Metaspace"}}, "'Metaspace'"},
       {"/post_processor", {{"type", "BertProcessing"}}, "'BertProcessing'"},
+      {"/model/vocab/ab", 8, "gets id 8, which is token 'ab'"},
       {"/added_tokens", 5, "added_tokens is not a list"},
       {"/added_tokens", Json::array({Json::object()}), "no 'content'"},
       {"/version", "2.0", "version"},
