@@ -118,9 +118,9 @@ struct WarpGroup {
   char issued, completed;
 };
 
-class Block {
+class Block : public BlockView {
 public:
-  Block() = default;
+  Block() : BlockView{} {}
   ~Block();
   Block(const Block&) = delete;
 
@@ -136,6 +136,7 @@ public:
   void pass();
   void arrive(Barrier& barrier, int count, Place place);
   void meet(Operation operation, void* argument, void (*complete)(void** arguments), Place place);
+  const Meeting* meeting() { return &meetings_[running_->warp]; }
   void meet_group(Operation operation, void* argument, void (*complete)(void** arguments), Place place);
   void wait_phase(u8* word, int parity, Place place);
   void wake_phase(const u8* word, int phase);
@@ -146,7 +147,6 @@ public:
   bool at_once();
   u64 random();
 
-  BlockView view{};
   Schedule schedule;
   u32 shared_bytes = 0;
   Barrier barriers[kBarriers];
@@ -193,7 +193,7 @@ private:
 };
 
 // The block whose fiber runs on this OS thread.
-Block& block();
+inline Block& block() { return *static_cast<Block*>(const_cast<BlockView*>(current->block)); }
 
 const char* name_of(Operation operation);
 std::string text_of(Place place); // " at file:line"

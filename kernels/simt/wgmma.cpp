@@ -35,7 +35,7 @@ template <class Piece> void walk(Block& b, u64 descriptor, int rows, Place place
       if (address < kSharedBase || address - kSharedBase + 16 > b.shared_bytes)
         b.stop(place, "wgmma: reads byte " + std::to_string(long(address) - long(kSharedBase)) +
                           " of shared memory, which has " + std::to_string(b.shared_bytes));
-      piece(r, k, b.view.shared + (address - kSharedBase));
+      piece(r, k, b.shared + (address - kSharedBase));
     }
 }
 
@@ -159,7 +159,7 @@ void complete_issue(void** arguments) {
 
 void Block::meet_group(Operation operation, void* argument, void (*complete)(void**), Place place) {
   Thread& me = self();
-  if (view.threads < (me.warp / 4 + 1) * 128)
+  if (threads < (me.warp / 4 + 1) * 128)
     stop(place, "wgmma needs whole warp groups of 128 threads");
   WarpGroup& group = warp_groups[me.warp / 4];
   if (group.arrived == 0) {
