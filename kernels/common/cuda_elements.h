@@ -20,7 +20,8 @@ template <> struct ElementOf<1> {
 };
 template <long long kType> using Element = typename ElementOf<kType>::type;
 
-R1_DEVICE constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
+// How many blocks of `size` cover n.
+R1_DEVICE constexpr int blocks_of(int n, int size) { return (n + size - 1) / size; }
 
 // count <= V neighbours as floats; the lanes behind them are 0. kAligned promises count == V and an address that is a
 // multiple of the vector's size, or of 16 bytes if that is less.
@@ -51,8 +52,8 @@ template <bool kAligned, int V, class T> R1_DEVICE void store_columns(T* p, int 
 
 // A row of kCols columns in vectors of V, dealt to kThreads threads in turn: neighbouring threads hold neighbouring vectors.
 template <int kCols, int V, int kThreads> struct Columns {
-  static constexpr int kVectors = divide_up(kCols, V);
-  static constexpr int kPerThread = divide_up(kVectors, kThreads);
+  static constexpr int kVectors = blocks_of(kCols, V);
+  static constexpr int kPerThread = blocks_of(kVectors, kThreads);
   static constexpr bool kWhole = kCols % V == 0;
 
   // body(i, col, count) for the thread's i-th vector, of count <= V columns.

@@ -23,7 +23,7 @@ R1_DEVICE float value_of(int order) {
 }
 
 template <class Config, int kThreads> struct RouterChoice {
-  static constexpr int kExperts = int(Config::experts), kPadded = divide_up(kExperts, 16) * 16;
+  static constexpr int kExperts = int(Config::experts), kPadded = blocks_of(kExperts, 16) * 16;
   static constexpr int kTopK = int(Config::top_k);
   static constexpr int kGroups = int(Config::groups), kGroupSize = kExperts / kGroups;
   static constexpr bool kGrouped = Config::group_score != 0 && Config::topk_group < Config::groups;

@@ -14,7 +14,7 @@ namespace r1::cuda {
 
 template <class Config, class Holes, int kBlockThreads = 1024> struct RouterGroup {
   static constexpr int kThreads = kBlockThreads, kWarps = kThreads / 32;
-  static constexpr int kExperts = int(Config::experts), kPerThread = divide_up(kExperts, kThreads);
+  static constexpr int kExperts = int(Config::experts), kPerThread = blocks_of(kExperts, kThreads);
   static_assert(kWarps % 4 == 0);
   struct Shared {
     int next[kWarps]
@@ -32,7 +32,7 @@ template <class Config, class Holes, int kBlockThreads = 1024> struct RouterGrou
     int* groups = a.out<int>(1);
     int* sorted = groups + 2 + 2 * kExperts;
     const int pairs = a.dims[0] * int(Config::top_k);
-    const int run = divide_up(divide_up(pairs, kWarps), 32) * 32; // of a warp
+    const int run = blocks_of(blocks_of(pairs, kWarps), 32) * 32; // of a warp
     const int begin = run * warp_index(), end = begin + run < pairs ? begin + run : pairs;
     int* next = s.next[warp_index()];
 

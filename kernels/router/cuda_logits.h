@@ -17,7 +17,7 @@ template <class Config, class Holes, int kTokens = 1> struct RouterLogits {
   static constexpr int kMinBlocks = 1;
 
   R1_DEVICE static void tile(const Arguments& a, int tile, u8* shared) {
-    constexpr int kBlocks = divide_up(int(Config::experts), Dot::kExperts);
+    constexpr int kBlocks = blocks_of(int(Config::experts), Dot::kExperts);
     const int token = tile / kBlocks * kTokens, first = tile % kBlocks * Dot::kExperts;
     const int tokens = a.dims[0] - token;
     if (tokens <= 0)

@@ -51,7 +51,7 @@ private:
     struct Piece {
       float v[V];
     };
-    each_unit<Piece, divide_up(kColumns, V), kAligned ? 4 : 1>(
+    each_unit<Piece, blocks_of(kColumns, V), kAligned ? 4 : 1>(
         [&](Piece& piece, int head, int i) {
           load_columns<kAligned>(x + head * kHeadDim + i * V, kColumns - i * V, piece.v);
         },

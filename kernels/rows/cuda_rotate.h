@@ -9,7 +9,7 @@ namespace r1::cuda {
 
 template <int kRope, bool kInterleaved, bool kAligned, int V> struct RotaryUnit {
   static constexpr int kHalf = kRope / 2;
-  static constexpr int kUnits = divide_up(kInterleaved ? kRope : kHalf, V);
+  static constexpr int kUnits = blocks_of(kInterleaved ? kRope : kHalf, V);
   static constexpr int kPairs = kInterleaved ? V / 2 : V;
 
   float re[kPairs], im[kPairs], cos[kPairs], sin[kPairs];
