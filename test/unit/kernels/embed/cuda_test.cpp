@@ -39,8 +39,9 @@ template <class Config> void check() {
     run_cuda<cuda::Embed<Config, Holes>>(run, {ids.data(), source, got.data()}, {tokens, 1, 1}, tokens + 1);
     EXPECT_EQ(dense(got, tokens, cols, kWidth), want);
     for (int64_t i = 0; i < int64_t(got.size()); ++i)
-      if (i % kWidth >= cols || i / kWidth == tokens)
+      if (i % kWidth >= cols || i / kWidth == tokens) {
         ASSERT_EQ(got[i], 0) << "wrote outside the rows, element " << i;
+      }
   }
 }
 

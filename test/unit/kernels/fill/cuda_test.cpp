@@ -34,8 +34,9 @@ void check(int64_t elements, int64_t type, uint64_t seed, float scale, int64_t s
         ASSERT_EQ(bits, bits_of(type, reference::fill(seed, scale, i))) << "element " << i;
       }
       for (int64_t i = 0; i < int64_t(got.size()); ++i)
-        if (i < shift * size || i >= (shift + elements) * size)
+        if (i < shift * size || i >= (shift + elements) * size) {
           ASSERT_EQ(got[i], 0xa5) << "wrote outside, byte " << i;
+        }
     }
 }
 

@@ -31,8 +31,9 @@ template <class C, int kTokens> void check_tile(int shift) {
         {wide.data() + shift, C::w_type == kBF16 ? static_cast<void*>(narrow.data()) : w.data(), got.data()},
         {tokens, 1, 1}, tiles);
     for (int i = 0; i < (tokens + 1) * columns; ++i)
-      if (i % columns >= C::experts || i / columns == tokens)
+      if (i % columns >= C::experts || i / columns == tokens) {
         ASSERT_TRUE(i / columns == tokens ? std::isnan(got[i]) : got[i] == 0) << "element " << i;
+      }
     got.resize(tokens * columns);
     expect_close("logits", dense(got, tokens, C::experts, columns), want, 2e-6, 2e-6);
   }

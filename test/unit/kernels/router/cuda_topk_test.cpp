@@ -55,6 +55,23 @@ template <bool kBias> void check_gates() {
 TEST(CudaRouterTopk, MatchesReferenceForEveryGateKind) { check_gates<false>(); }
 TEST(CudaRouterTopk, MatchesReferenceWithBias) { check_gates<true>(); }
 
+// The integers that stand for scores: the order of the floats, equal zeros, NaN of either sign above infinity.
+TEST(CudaRouterTopk, OrderOfIntegersIsThatOfFloats) {
+  Random random(50);
+  std::vector<float> values = random.normal(60);
+  for (const float v : {0.0f, -0.0f, 1e-45f, -1e-45f, kInfinity, -kInfinity})
+    values.push_back(v);
+  for (const float a : values)
+    for (const float b : values) {
+      ASSERT_EQ(cuda::order_of(a) < cuda::order_of(b), a < b) << a << " " << b;
+      ASSERT_EQ(cuda::order_of(a) == cuda::order_of(b), a == b) << a << " " << b;
+      ASSERT_EQ(cuda::value_of(cuda::order_of(a)), a);
+    }
+  EXPECT_GT(cuda::order_of(-kNan), cuda::order_of(kInfinity));
+  EXPECT_EQ(cuda::order_of(kNan), cuda::order_of(-kNan));
+  EXPECT_TRUE(std::isnan(cuda::value_of(cuda::order_of(kNan))));
+}
+
 // Brute force: expert e is j-th if exactly j others come before it. Almost everything is tied; +0 and -0 count as equal.
 template <int64_t kExperts> void check_ties() {
   using Config =
@@ -72,8 +89,9 @@ template <int64_t kExperts> void check_ties() {
       int64_t before = 0;
       for (int64_t o = 0; o < kExperts; ++o)
         before += row[o] > row[e] || (row[o] == row[e] && o < e);
-      if (before < Config::top_k)
+      if (before < Config::top_k) {
         ASSERT_EQ(got.ids[t * Config::top_k + before], e) << "experts " << kExperts << " token " << t;
+      }
     }
 }
 TEST(CudaRouterTopk, TiesGoToTheLowerIndex) {
@@ -147,9 +165,10 @@ TEST(CudaRouterTopk, NanGivesValidIdsAndNanWeights) {
       const Choice got = choose<Config>({}, logits), want = expected<Config>(logits, {});
       EXPECT_EQ(got.ids, want.ids);
       expect_close("weights", got.weights, want.weights, 1e-37, 3e-6);
-      if (kind <= 1)
+      if (kind <= 1) {
         EXPECT_TRUE(
             std::any_of(got.weights.begin(), got.weights.end(), [](float w) { return std::isnan(w); }));
+      }
     }
   });
 }

@@ -19,8 +19,8 @@ struct Config {
 struct NoHoles {};
 
 // Latent and key are slices of the same rows, as the projection writes them; the rows begin `shift` elements behind an aligned
-// address.
-template <class C> void check(int shift = 0) {
+// address, and the key `key_shift` elements behind the latent.
+template <class C> void check(int shift = 0, int key_shift = 0) {
   Random random(C::kv_lora + shift);
   const int64_t pages = 9;
   // Two sequences on scattered pages; slot 1 is not used.
@@ -44,7 +44,7 @@ template <class C> void check(int shift = 0) {
     std::copy_n(&want_latent[t * C::kv_lora], C::kv_lora, at);
     std::copy_n(&want_key[t * C::rope], C::rope, at + C::kv_lora);
     std::copy_n(&latent[t * C::kv_lora], C::kv_lora, &rows[shift + t * C::latent_stride]);
-    std::copy_n(&key[t * C::rope], C::rope, &rows[shift + t * C::latent_stride + C::kv_lora]);
+    std::copy_n(&key[t * C::rope], C::rope, &rows[shift + t * C::latent_stride + C::kv_lora + key_shift]);
   }
   std::vector<uint16_t> narrow = to_bf16(rows);
   for (const CudaRun& run : cuda_runs()) {
@@ -53,8 +53,8 @@ template <class C> void check(int shift = 0) {
     std::vector<uint16_t> cache(want.size(), 0xffff);
     const bool is_narrow = C::x_type == kBF16;
     void* l = is_narrow ? static_cast<void*>(narrow.data() + shift) : rows.data() + shift;
-    void* k =
-        is_narrow ? static_cast<void*>(narrow.data() + shift + C::kv_lora) : rows.data() + shift + C::kv_lora;
+    const int64_t key_at = shift + C::kv_lora + key_shift;
+    void* k = is_narrow ? static_cast<void*>(narrow.data() + key_at) : rows.data() + key_at;
     run_cuda<cuda::LatentWrite<C, NoHoles>>(
         run,
         {l, k, weight.data(), table.data(), positions.data(), slots.data(), page_table.data(), cache.data()},
@@ -62,8 +62,9 @@ template <class C> void check(int shift = 0) {
     const std::vector<float> got = from_bf16(cache);
     for (size_t i = 0; i < want.size(); ++i) {
       ASSERT_EQ(std::isnan(got[i]), std::isnan(want[i])) << "element " << i;
-      if (!std::isnan(want[i]))
+      if (!std::isnan(want[i])) {
         ASSERT_NEAR(got[i], want[i], 1e-6 + 0.00391 * std::abs(want[i])) << "element " << i;
+      }
     }
   }
 }
@@ -77,6 +78,8 @@ TEST(CudaLatentWrite, MatchesReferenceAndTouchesNothingElse) {
 TEST(CudaLatentWrite, MatchesReferenceAtOddSizes) {
   check<Config<512, 64, 1, 1, 1, kF32>>(3);
   check<Config<512, 64, 1, 1, 1, kBF16, 5>>(1);
+  check<Config<512, 64, 1, 1, 1, kF32>>(0, 1);
+  check<Config<512, 64, 1, 1, 0, kBF16>>(3, 1);
   check<Config<40, 24, 1, 1, 0, kF32>>();
   check<Config<65, 6, 1, 1, 1, kF32, 3>>();
   check<Config<65, 6, 0, 1, 0, kBF16>>(7);
