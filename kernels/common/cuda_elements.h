@@ -1,8 +1,8 @@
 // What CUDA skeletons share: element types by their number, and a row in vectors of neighbouring columns.
 //
-// A vector of V columns is loaded at once only where its address is a multiple of its size. That is one fact for a whole
-// tile (base and stride decide it), so a skeleton asks once and branches once: a question per load would stand between the
-// loads of a thread and have them wait for one another.
+// A thread's loads run at the same time only if nothing stands between them: no branch, behind which the first value is used,
+// and no store, which the compiler must take for one to the same place. Hence: whether vectors are aligned is asked once for a
+// tile (base and stride decide it), threads without work load something all the same, and loads come before stores.
 #pragma once
 #include "kernels/primitives/cuda/base.h"
 #include "kernels/primitives/cuda/convert.h"
@@ -56,30 +56,27 @@ template <int kCols, int V, int kThreads> struct Columns {
   static constexpr int kPerThread = blocks_of(kVectors, kThreads);
   static constexpr bool kWhole = kCols % V == 0;
 
-  // body(i, col, count) for the thread's i-th vector, of count <= V columns.
-  template <class Body> R1_DEVICE static void one(int i, const Body& body) {
-    const int vector = i * kThreads + thread_index();
-    if (vector < kVectors)
-      body(i, vector * V, kWhole || vector + 1 < kVectors ? V : kCols - (kVectors - 1) * V);
+  R1_DEVICE static int vector(int i) { return i * kThreads + thread_index(); }
+  R1_DEVICE static int count(int vector) {
+    return kWhole || vector + 1 < kVectors ? V : kCols - (kVectors - 1) * V;
   }
-  // All of them; unrolled, so that arrays indexed by i are registers and the loads of all vectors are under way at once.
+
+  // body(i, col, count) for the thread's i-th vector, of count <= V columns. Where every thread has one nothing is asked, for
+  // the reason above.
+  template <class Body> R1_DEVICE static void one(int i, const Body& body) {
+    if ((i + 1) * kThreads <= kVectors || vector(i) < kVectors)
+      body(i, vector(i) * V, count(vector(i)));
+  }
+  // All of them; unrolled, so that arrays indexed by i are registers.
   template <class Body> R1_DEVICE static void each(const Body& body) {
     R1_UNROLL for (int i = 0; i < kPerThread; ++i) one(i, body);
   }
-  // The same for rows of any length, a few vectors at once.
-  template <class Body> R1_DEVICE static void stream(const Body& body) {
-    constexpr int kTogether = 4;
-    if constexpr (kPerThread <= 2 * kTogether)
-      each(body);
-    else
-      for (int first = 0; first < kPerThread; first += kTogether)
-        R1_UNROLL for (int i = 0; i < kTogether; ++i) one(first + i, body);
-  }
 };
 
-// Hands a stored row to the hole `finish`, as embed and gather do.
+// Hands a stored row to the hole `finish`, as embed and gather do. The compiler may not move a load over what a hole stores,
+// so a few vectors are loaded before the first hole.
 template <int kCols, int kThreads, class Holes, class T> struct StoredRow {
-  static constexpr int V = 16 / sizeof(T);
+  static constexpr int V = 16 / sizeof(T), kTogether = 4;
   using Row = Columns<kCols, V, kThreads>;
 
   R1_DEVICE static void finish(const Arguments& a, int row, const T* from) {
@@ -91,11 +88,15 @@ template <int kCols, int kThreads, class Holes, class T> struct StoredRow {
 
 private:
   template <bool kAligned> R1_DEVICE static void finish_as(const Arguments& a, int row, const T* from) {
-    Row::stream([&](int, int col, int count) {
-      float values[1][V];
-      load_columns<kAligned>(from + col, count, values[0]);
-      Holes::finish(a, row, col, count, values);
-    });
+    R1_ROLLED for (int first = 0; first < Row::kPerThread; first += kTogether) {
+      float values[kTogether][1][V];
+      R1_UNROLL for (int i = 0; i < kTogether; ++i) { // threads without a vector load the last one
+        const int own = Row::vector(first + i), vector = own < Row::kVectors ? own : Row::kVectors - 1;
+        load_columns<kAligned>(from + vector * V, Row::count(vector), values[i][0]);
+      }
+      R1_UNROLL for (int i = 0; i < kTogether; ++i)
+          Row::one(first + i, [&](int, int col, int count) { Holes::finish(a, row, col, count, values[i]); });
+    }
   }
 };
 

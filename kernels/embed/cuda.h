@@ -8,7 +8,7 @@ namespace r1::cuda {
 
 template <class Config, class Holes> struct Embed {
   using Table = Element<Config::table_type>;
-  static constexpr int kThreads = 128;
+  static constexpr int kThreads = 256;
   static constexpr int kSharedBytes = 0;
   static constexpr int kMinBlocks = 1;
 

@@ -47,9 +47,9 @@ private:
   R1_DEVICE static void add(const float* x, int tokens, const W* w, int first,
                             float (&sums)[kTokens][kExperts]) {
     R1_ROLLED for (int k = thread_index() * kWide; k < kHidden; k += kThreads * kWide) {
-      float xs[kTokens][kWide] = {};
-      R1_UNROLL for (int t = 0; t < kTokens; ++t) if (kTokens == 1 || t < tokens)
-          load_columns<true>(x + t * Config::x_stride + k, kWide, xs[t]);
+      float xs[kTokens][kWide];
+      R1_UNROLL for (int t = 0; t < kTokens; ++t)
+          load_columns<true>(x + (t < tokens ? t : 0) * Config::x_stride + k, kWide, xs[t]);
       R1_UNROLL for (int e = 0; e < kExperts; ++e) {
         // Experts past the last read the last one's row, and are dropped at the end.
         const long long expert = first + e < Config::experts ? first + e : Config::experts - 1;

@@ -45,13 +45,16 @@ private:
   template <bool kAligned>
   R1_DEVICE static void write(const X* latent, const float* weight, const X* key, const float* table,
                               bf16* out, float* shared) {
-    float v[Latent::kPerThread][V];
-    Latent::each([&](int i, int col, int count) { load_columns<kAligned>(latent + col, count, v[i]); });
+    float v[Latent::kPerThread][V], gain[Latent::kPerThread][V];
+    Latent::each([&](int i, int col, int count) {
+      load_columns<kAligned>(latent + col, count, v[i]);
+      if (Config::norm)
+        load_columns<kAligned>(weight + col, count, gain[i]);
+    });
     write_key<kAligned>(key, table, out + kLatent);
     if constexpr (Config::norm) {
-      float gain[Latent::kPerThread][V], squares = 0;
-      Latent::each([&](int i, int col, int count) {
-        load_columns<kAligned>(weight + col, count, gain[i]);
+      float squares = 0;
+      Latent::each([&](int i, int, int) {
         R1_UNROLL for (int c = 0; c < V; ++c) squares += v[i][c] * v[i][c]; // 0 behind count
       });
       const float mean = block_sum(squares, shared) / float(kLatent);
@@ -66,7 +69,7 @@ private:
   template <bool kAligned> R1_DEVICE static void write_key(const X* key, const float* table, bf16* out) {
     if constexpr (Config::rotate) {
       using Unit = RotaryUnit<kRope, Config::interleaved != 0, kAligned, V>;
-      for (int i = thread_index(); i < Unit::kUnits; i += kThreads) {
+      R1_ROLLED for (int i = thread_index(); i < Unit::kUnits; i += kThreads) {
         Unit unit;
         unit.load(key, table, i);
         unit.store(out, i);

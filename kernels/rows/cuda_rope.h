@@ -66,10 +66,9 @@ private:
     constexpr int kUnits = kHeads * kPerHead;
     R1_ROLLED for (int first = thread_index(); first < kUnits; first += kTogether * kThreads) {
       Unit units[kTogether];
-      R1_UNROLL for (int i = 0; i < kTogether; ++i) {
-        const int unit = first + i * kThreads;
-        if (unit < kUnits)
-          load(units[i], unit / kPerHead, unit % kPerHead);
+      R1_UNROLL for (int i = 0; i < kTogether; ++i) { // past the end: the last unit, for nothing
+        const int own = first + i * kThreads, unit = own < kUnits ? own : kUnits - 1;
+        load(units[i], unit / kPerHead, unit % kPerHead);
       }
       R1_UNROLL for (int i = 0; i < kTogether; ++i) {
         const int unit = first + i * kThreads;

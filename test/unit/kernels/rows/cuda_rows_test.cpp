@@ -16,7 +16,7 @@ struct Config {
   static constexpr double epsilon = kEpsilonDigits == 5 ? 1e-5 : 1e-6;
 };
 
-constexpr int64_t kWidth = 8208; // of the test's own rows
+constexpr int64_t kWidth = 20016; // of the test's own rows
 
 // Buffers behind the skeleton's own: x f32[row][kWidth], weight f32[cols], out f32[row][kWidth], visits i32[row][kWidth].
 template <int kAt> struct Holes {
@@ -84,13 +84,13 @@ TEST(CudaRows, NormMatchesReference) {
   check<Config<512, 1>, 3>(4);
   check<Config<1536, 1>, 2>(5);
   check<Config<7168, 1>, 2>(6);
-  check<Config<8207, 1>, 1>(7);
+  check<Config<20001, 1>, 1>(7);
 }
 
 TEST(CudaRows, PlainMapMatchesReference) {
   check<Config<3, 0>, 7>(11);
   check<Config<640, 0>, 2>(12);
-  check<Config<8207, 0>, 1>(13);
+  check<Config<20001, 0>, 1>(13);
 }
 
 TEST(CudaRows, CombineAddsExpertsInOrder) {
@@ -98,6 +98,7 @@ TEST(CudaRows, CombineAddsExpertsInOrder) {
   check<Config<100, 0, 1, 112>, 3>(22);
   check<Config<101, 0, 3, 112>, 3>(23);
   check<Config<7168, 1, 8, 7168>, 1>(24);
+  check<Config<100, 0, 11, 112>, 2>(25);
 }
 
 TEST(CudaRows, CombineReadsRowsThatBeginAnywhere) {
