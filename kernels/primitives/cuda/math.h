@@ -1,4 +1,4 @@
-// Functions on float. The accurate ones err by a few units in the last place on the device (CUDA's own
+// Functions on float (and one on double). The accurate ones err by a few units in the last place on the device (CUDA's own
 // functions, never its fast-math ones) and less on the host, so the two may differ in the last bits.
 #pragma once
 #include "kernels/primitives/cuda/convert.h"
@@ -21,6 +21,7 @@ R1_DEVICE float log2(float x) { return R1_MATH(log2f, __builtin_log2f)(x); }
 R1_DEVICE float sqrt(float x) { return R1_MATH(sqrtf, __builtin_sqrtf)(x); }
 R1_DEVICE float tanh(float x) { return R1_MATH(tanhf, __builtin_tanhf)(x); }
 R1_DEVICE float fma(float a, float b, float c) { return R1_MATH(fmaf, __builtin_fmaf)(a, b, c); }
+R1_DEVICE double fma(double a, double b, double c) { return R1_MATH(::fma, __builtin_fma)(a, b, c); }
 R1_DEVICE float abs(float x) { return R1_MATH(fabsf, __builtin_fabsf)(x); }
 // A number wins over NaN.
 R1_DEVICE float min(float a, float b) { return R1_MATH(fminf, __builtin_fminf)(a, b); }

@@ -7,6 +7,8 @@ namespace r1::cuda {
 
 #ifdef R1_SIMT
 
+R1_DEVICE int count_bits(u32 v) { return __builtin_popcount(v); }
+
 template <class T> R1_DEVICE T shuffle(T v, int lane R1_AND_PLACE) {
   static_assert(sizeof(T) == 4);
   return __builtin_bit_cast(T, simt::shuffle(__builtin_bit_cast(u32, v), lane & 31, place));
@@ -37,6 +39,9 @@ R1_DEVICE u32 warp_max(u32 v R1_AND_PLACE) { return simt::warp_max(v, place); }
 #else
 
 inline constexpr u32 kAllLanes = 0xffffffffu;
+
+// Of a ballot, say.
+R1_DEVICE int count_bits(u32 v) { return __popc(v); }
 
 template <class T> R1_DEVICE T shuffle(T v, int lane) { return __shfl_sync(kAllLanes, v, lane); }
 template <class T> R1_DEVICE T shuffle_xor(T v, int mask) { return __shfl_xor_sync(kAllLanes, v, mask); }
