@@ -158,20 +158,19 @@ template <class Config, class Tile> struct MlaBlock {
     const bf16* a_row = queries(shared) + (first_row * 16 + lane % 16) * kWidth;
     const bf16* b_row = keys + (warp_index() % kScoreWarps * kScoreTokens * 8 + lane % 8) * kWidth;
     float sums[kChains][kScoreRows][kScoreTokens][4] = {};
-    for (int c = 0; c < width; c += 64)
-      R1_UNROLL for (int half = 0; half < 2; ++half) {
-        u32 b[kScoreTokens][4];
+    R1_NO_UNROLL for (int c = 0; c < width; c += 64) R1_UNROLL for (int half = 0; half < 2; ++half) {
+      u32 b[kScoreTokens][4];
+      R1_UNROLL for (int j = 0; j < kScoreTokens; ++j)
+          load_matrix_x4(b[j], b_row + j * 8 * kWidth + c + ((half * 4 + lane / 8) ^ swizzle) * 8);
+      R1_UNROLL for (int k = 0; k < 2; ++k) R1_UNROLL for (int i = 0; i < kScoreRows; ++i) {
+        if (!(active >> (first_row + i) & 1))
+          continue;
+        u32 a[4];
+        load_matrix_x4(a, a_row + i * 16 * kWidth + c + ((half * 4 + k * 2 + lane / 16) ^ swizzle) * 8);
         R1_UNROLL for (int j = 0; j < kScoreTokens; ++j)
-            load_matrix_x4(b[j], b_row + j * 8 * kWidth + c + ((half * 4 + lane / 8) ^ swizzle) * 8);
-        R1_UNROLL for (int k = 0; k < 2; ++k) R1_UNROLL for (int i = 0; i < kScoreRows; ++i) {
-          if (!(active >> (first_row + i) & 1))
-            continue;
-          u32 a[4];
-          load_matrix_x4(a, a_row + i * 16 * kWidth + c + ((half * 4 + k * 2 + lane / 16) ^ swizzle) * 8);
-          R1_UNROLL for (int j = 0; j < kScoreTokens; ++j)
-              mma_m16n8k16(sums[k % kChains][i][j], a, b[j][2 * k], b[j][2 * k + 1]);
-        }
+            mma_m16n8k16(sums[k % kChains][i][j], a, b[j][2 * k], b[j][2 * k + 1]);
       }
+    }
     R1_UNROLL for (int i = 0; i < kScoreRows; ++i) R1_UNROLL for (int j = 0; j < kScoreTokens; ++j)
         R1_UNROLL for (int e = 0; e < 4; ++e) s[i][j][e] =
             kChains == 1 ? sums[0][i][j][e] : sums[0][i][j][e] + sums[kChains - 1][i][j][e];
@@ -181,7 +180,7 @@ template <class Config, class Tile> struct MlaBlock {
   R1_DEVICE static void accumulate(u8* shared, const bf16* values, u32 active, State& state) {
     const int lane = lane_index();
     const bf16* a_row = weights(shared) + lane % 16 * kWeightStride + lane / 16 * 8;
-    R1_UNROLL for (int k = 0; k < kTokens; k += 16) {
+    R1_NO_UNROLL for (int k = 0; k < kTokens; k += 16) {
       u32 a[kRowTiles][4];
       R1_UNROLL for (int i = 0; i < kRowTiles; ++i) if (active >> i & 1)
           load_matrix_x4(a[i], a_row + i * 16 * kWeightStride + k);
