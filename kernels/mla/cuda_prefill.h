@@ -46,12 +46,13 @@ template <class Config, class Holes> struct MlaPrefill {
   // What a block works on. Buffers are asked for where they are used: they cost a register only there.
   struct Work {
     const Arguments& a;
-    int token, tokens; // the first and how many
-    int head, heads;
-    const int* table;
-    int stop; // context positions seen
-    bool aligned;
-    int query_steps, page_steps, steps; // of the ring: [0, query_steps) W_UK, then pages, then W_UV
+    int token = 0, tokens = 0; // the first and how many
+    int head = 0, heads = 0;
+    const int* table = nullptr;
+    int stop = 0; // context positions seen
+    bool aligned = false;
+    int query_steps = 0, page_steps = 0,
+        steps = 0; // of the ring: [0, query_steps) W_UK, then pages, then W_UV
 
     R1_DEVICE int position(int step) const { return (step - query_steps) * kTokens; }
     R1_DEVICE int page(int step) const {
