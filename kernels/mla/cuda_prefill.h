@@ -189,8 +189,8 @@ template <class Config, class Holes> struct MlaPrefill {
     R1_UNROLL for (int i = 0; i < Block::kRowTiles; ++i) R1_UNROLL for (int half = 0; half < 2; ++half)
         inverse[i][half] = 1 / Block::sum_of(shared, Block::out_row(i, half));
     Block::outputs_to_queries(state, inverse, shared);
-    Block::template fill_queries<kLatent, 0, kWeightWidth>(shared,
-                                                           [](int) -> const bf16* { return nullptr; });
+    // Beyond kLatent the rotary queries remain; the weights are zero there, and a row whose rotary part is not
+    // finite is NaN already.
     for (int step = w.query_steps + w.page_steps; step < w.steps; ++step) {
       advance(step);
       const int part = step - w.query_steps - w.page_steps, head = part / kVSteps;
