@@ -45,7 +45,9 @@ inline std::vector<uint16_t> packed(const std::vector<float>& w, int64_t heads, 
   return out;
 }
 
-inline Problem make_problem(Random& random, const Dimensions& d, std::vector<int64_t> lengths) {
+// gap: elements between tokens in the cache. pages_per_sequence: 0 for as many as the longest needs, and one.
+inline Problem make_problem(Random& random, const Dimensions& d, std::vector<int64_t> lengths,
+                            int64_t gap = 2, int64_t pages_per_sequence = 0) {
   Problem p;
   p.lengths = lengths;
   const int64_t sequences = int64_t(lengths.size());
@@ -54,8 +56,9 @@ inline Problem make_problem(Random& random, const Dimensions& d, std::vector<int
   p.params.heads = d.heads, p.params.kv_lora = d.kv_lora, p.params.rope = d.rope;
   p.params.nope = d.nope, p.params.v = d.v;
   p.params.scale = 1.5 / std::sqrt(double(d.nope + d.rope));
-  p.params.token_stride = d.kv_lora + d.rope + 2;
-  p.params.pages_per_sequence = (longest + kPageTokens - 1) / kPageTokens + 1;
+  p.params.token_stride = d.kv_lora + d.rope + gap;
+  p.params.pages_per_sequence =
+      pages_per_sequence ? pages_per_sequence : (longest + kPageTokens - 1) / kPageTokens + 1;
   p.params.split_tokens = 128;
   p.params.q_block = 64;
 
