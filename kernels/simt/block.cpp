@@ -70,7 +70,17 @@ void Block::prepare_threads() {
     ready_[w] = ~0u;
   }
   ready_warps_ = warps_ == kMaxWarps ? ~0u : (1u << warps_) - 1;
+  phases.clear();
+  phase_waiters_.clear();
+  loads.clear();
   host_.race_fiber = sanitizer::current_fiber();
+  engine_fiber = sanitizer::create_fiber("copy engine");
+  for (int g = 0; g < (warps_ + 3) / 4; ++g) {
+    warp_groups[g].arrived = 0;
+    warp_groups[g].fenced = false;
+    warp_groups[g].products.clear();
+    warp_groups[g].fiber = sanitizer::create_fiber("wgmma");
+  }
   for (int i = 0; i < view.threads; ++i) {
     Thread& thread = threads_[i];
     thread.thread = i;
@@ -78,8 +88,8 @@ void Block::prepare_threads() {
     thread.warp = i / 32;
     thread.lane = i % 32;
     thread.state = State::kReady;
-    copies[i].copies.clear();
-    copies[i].ends.clear();
+    copies[i].clear();
+    stores[i].clear();
     prepare(thread.context, stacks_[i], i, enter);
     if (sanitizer::kRaces) {
       const std::string name = who(thread);
@@ -108,6 +118,9 @@ std::string Block::run(Entry entry, Shape shape, void** params, const Schedule& 
   current = nullptr;
   active = nullptr;
   sanitizer::acquire(&live_);
+  sanitizer::destroy_fiber(engine_fiber);
+  for (int g = 0; g < (warps_ + 3) / 4; ++g)
+    sanitizer::destroy_fiber(warp_groups[g].fiber);
   if (sanitizer::kRaces)
     for (int i = 0; i < view.threads; ++i)
       sanitizer::destroy_fiber(threads_[i].context.race_fiber);
@@ -123,14 +136,23 @@ void Block::enter() {
   block().exit();
 }
 
-void Block::exit() {
-  Thread& me = self();
-  if (!copies[me.thread].copies.empty())
-    stop({}, "ended while its copies are under way: wait for them (copy_async_wait)");
-  const Meeting& meeting = meetings_[me.warp];
+// A tile leaves nothing behind that still touches memory.
+void Block::check_finished(const Thread& thread) {
+  if (!copies[thread.thread].items.empty())
+    stop({}, "ended while its copies are under way: copy_async_wait is missing");
+  if (!stores[thread.thread].items.empty())
+    stop({}, "ended while its stores are under way: tma_store_wait is missing");
+  if (!warp_groups[thread.warp / 4].products.items.empty())
+    stop({}, "ended while products of its warp group are under way: wgmma_wait is missing");
+  const Meeting& meeting = meetings_[thread.warp];
   if (meeting.arrived)
     stop(meeting.place,
          std::string("exited while lanes of its warp wait for it in ") + name_of(meeting.operation));
+}
+
+void Block::exit() {
+  Thread& me = self();
+  check_finished(me);
   sanitizer::release(&live_);
   me.state = State::kDone;
   exited_[me.warp] |= 1u << me.lane;
@@ -157,6 +179,24 @@ void Block::wake(int warp, u32 lanes) {
   ready_warps_ |= 1u << warp;
 }
 
+void Block::wait_phase(u8* word, int parity, Place place) {
+  self().parity = parity;
+  {
+    sanitizer::Ignore ours;
+    phase_waiters_.push_back(&self());
+  }
+  wait(State::kPhase, place, word);
+}
+
+void Block::wake_phase(const u8* word, int phase) {
+  std::erase_if(phase_waiters_, [&](const Thread* thread) {
+    if (thread->waits_on != word || thread->parity == phase)
+      return false;
+    wake(thread->warp, 1u << thread->lane);
+    return true;
+  });
+}
+
 void Block::pass() {
   if (schedule.order == Order::kFifo || schedule.order == Order::kReverse)
     return;
@@ -172,6 +212,10 @@ void Block::leave(bool last) {
   if (to == nullptr) {
     if (live_ > 0)
       error_ = deadlock();
+    else if (!loads.empty())
+      error_ = "block " + std::to_string(view.index) +
+               ": ended while the copy engine still writes to shared memory, for a load" +
+               text_of(loads[0].place);
     switch_context(from->context, host_, true);
   }
   running_ = to;

@@ -29,10 +29,24 @@ bool Block::at_once() {
 }
 
 void Block::draw_priorities() {
-  for (int w = 0; w < warps_; ++w)
+  for (int w = 0; w <= warps_; ++w)
     priorities_[w] = w;
-  for (int w = warps_; w > 1; --w)
-    std::swap(priorities_[w - 1], priorities_[random() % w]);
+  for (int w = warps_; w > 0; --w)
+    std::swap(priorities_[w], priorities_[random() % (w + 1)]);
+}
+
+// Whether the copy engine, which has something to do, goes before every thread. Where it has no priority, it is
+// late: when nothing else can run, or now and then with Async::kRandom.
+bool Block::engine_first() {
+  if (!ready_warps_)
+    return live_ > 0;
+  if (schedule.order == Order::kPriority) {
+    const int* next = priorities_;
+    while (*next != warps_ && !ready_[*next])
+      ++next;
+    return *next == warps_;
+  }
+  return schedule.async == Async::kRandom && random() % 64 == 0;
 }
 
 Thread* Block::take(int warp, int lane) {
@@ -43,6 +57,8 @@ Thread* Block::take(int warp, int lane) {
 }
 
 Thread* Block::choose() {
+  while (!loads.empty() && engine_first())
+    run_engine();
   if (!ready_warps_)
     return nullptr;
   switch (schedule.order) {
@@ -67,7 +83,7 @@ Thread* Block::choose() {
     if ((draw >> 5) % 512 == 0)
       draw_priorities();
     const int* warp = priorities_;
-    while (!ready_[*warp])
+    while (*warp == warps_ || !ready_[*warp])
       ++warp;
     return take(*warp, any_bit(ready_[*warp], draw));
   }

@@ -37,30 +37,20 @@ void copy_async(void* shared, const void* global, int bytes, Place place) {
     return;
   }
   for (int i = 0; i < 16; ++i)
-    to[i] = 0xff;
+    to[i] = kPoison;
   sanitizer::Ignore ours;
-  b.copies[b.self().thread].copies.push_back(copy);
+  b.copies[b.self().thread].items.push_back(copy);
 }
 
 void copy_async_commit() {
   sanitizer::Ignore ours;
-  CopyQueue& queue = block().copies[block().self().thread];
-  queue.ends.push_back(queue.copies.size());
+  block().copies[block().self().thread].commit();
 }
 
-void copy_async_wait(int groups) {
-  sanitizer::Ignore ours;
-  CopyQueue& queue = block().copies[block().self().thread];
-  const long done = long(queue.ends.size()) - groups;
-  if (done <= 0)
-    return;
-  const size_t end = queue.ends[done - 1];
-  for (size_t i = 0; i < end; ++i)
-    carry_out(queue.copies[i]);
-  queue.copies.erase(queue.copies.begin(), queue.copies.begin() + long(end));
-  queue.ends.erase(queue.ends.begin(), queue.ends.begin() + done);
-  for (size_t& e : queue.ends)
-    e -= end;
+void copy_async_wait(int groups) { block().copies[block().self().thread].wait(groups, carry_out); }
+
+u32 shared_address(const void* p, Place place) {
+  return kSharedBase + u32(block().shared_range(p, 0, place, "address") - block().view.shared);
 }
 
 } // namespace r1::simt
