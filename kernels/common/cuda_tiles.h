@@ -8,7 +8,7 @@
 // next. Up to eight warps divide the tile (cuda_warp_tile.h). Results go through shared memory once more, so
 // that a thread meets the epilogue with eight neighbouring columns.
 #pragma once
-#include "kernels/common/cuda_linear.h"
+#include "kernels/common/cuda_finish.h"
 #include "kernels/common/cuda_warp_tile.h"
 #include "kernels/primitives/cuda/copy_async.h"
 
@@ -91,7 +91,8 @@ template <class Shape> struct LinearTiles {
     sync_block(); // the ring becomes the place of results
     warp.hand_over(reinterpret_cast<float*>(shared), kResultStride);
     sync_block();
-    finish(problem, first_column, reinterpret_cast<const float*>(shared));
+    finish_tile<Shape, kThreads, kResultStride>(problem, first_column, thread_index(),
+                                                reinterpret_cast<const float*>(shared));
   }
 
   R1_DEVICE static void walk(Warp& warp, const Copier& copier, u8* shared) {
@@ -115,29 +116,6 @@ template <class Shape> struct LinearTiles {
       copier.copy(shared + stage, step);
     else
       copy_async_commit();
-  }
-
-  template <class Problem>
-  R1_DEVICE static void finish(const Problem& problem, int first_column, const float* results) {
-    constexpr int kEights = Shape::kTileN / 8;
-    for (int i = thread_index(); i < kEights * problem.count(); i += kThreads) {
-      const int row = i / kEights, column = i % kEights * 8;
-      const int left = Shape::kN - first_column - column;
-      if (left <= 0)
-        continue;
-      float values[Shape::kAccumulators][8];
-      R1_UNROLL
-      for (int a = 0; a < Shape::kAccumulators; ++a)
-        R1_UNROLL
-      for (int half = 0; half < 2; ++half) {
-        const auto four =
-            load_vector<float, 4>(results + row * kResultStride + a * Shape::kTileN + column + half * 4);
-        R1_UNROLL
-        for (int v = 0; v < 4; ++v)
-          values[a][half * 4 + v] = four.v[v];
-      }
-      problem.template store<8>(row, first_column + column, smaller(left, 8), values);
-    }
   }
 };
 

@@ -2,14 +2,17 @@
 // running a skeleton on the emulator under every schedule worth running.
 #pragma once
 #include "kernels/common/numeric.h"
-#include "kernels/primitives/cuda/base.h"
+#include "kernels/primitives/cuda/tma.h"
 #include "kernels/simt/launch.h"
 #include "test/unit/kernels/tolerance.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -20,23 +23,27 @@ using Random = std::mt19937;
 
 inline int64_t round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
-// A vector whose data begins at a multiple of 256 bytes plus `offset` elements and ends where it ends.
+// Memory that begins `offset` elements past a multiple of 256 bytes and ends where it ends: AddressSanitizer sees
+// who reads past it.
 template <class T> class Buffer {
 public:
-  explicit Buffer(int64_t count, T value = T(), int64_t offset = 0)
-      : count_(count), offset_(offset), memory_((count + offset) * sizeof(T) + 256, 0xff) {
-    std::fill_n(data(), count, value);
+  explicit Buffer(int64_t count, T value = T(), int64_t offset = 0) : count_(count), offset_(offset) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 256, std::max<size_t>(1, size_t(count + offset) * sizeof(T))))
+      throw std::bad_alloc();
+    memory_.reset(static_cast<T*>(memory));
+    std::fill_n(memory_.get(), count + offset, value);
   }
-  T* data() {
-    const auto begin = reinterpret_cast<uintptr_t>(memory_.data());
-    return reinterpret_cast<T*>(memory_.data() + (round_up(int64_t(begin), 256) - int64_t(begin))) + offset_;
-  }
+  T* data() { return memory_.get() + offset_; }
   T& operator[](int64_t i) { return data()[i]; }
   int64_t size() const { return count_; }
 
 private:
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
   int64_t count_, offset_;
-  std::vector<uint8_t> memory_;
+  std::unique_ptr<T, Free> memory_;
 };
 
 // `rowmajor` weights and `rowscales` of [batch][accumulators][n][k], and what they mean.
@@ -115,9 +122,16 @@ template <int kBuffer> struct RecordHoles {
   }
 };
 
+template <class Skeleton>
+concept WithMaps = requires { Skeleton::kMaps; };
+
 template <class Skeleton> void entry(void** params) {
-  Skeleton::tile(*static_cast<const r1::cuda::Arguments*>(params[0]), r1::cuda::block_index(),
-                 simt::current->block->shared);
+  const auto& arguments = *static_cast<const r1::cuda::Arguments*>(params[0]);
+  if constexpr (WithMaps<Skeleton>)
+    Skeleton::tile(arguments, static_cast<const r1::cuda::TensorMap*>(params[1]), r1::cuda::block_index(),
+                   simt::current->block->shared);
+  else
+    Skeleton::tile(arguments, r1::cuda::block_index(), simt::current->block->shared);
 }
 
 struct NamedSchedule {
@@ -141,13 +155,13 @@ inline std::vector<NamedSchedule> schedules() {
 template <class Skeleton>
 std::vector<float> run(const std::string& name, int64_t tiles, std::vector<void*> buffers,
                        const std::vector<int>& dims, Output out, int output_buffer,
-                       const simt::Schedule& schedule) {
+                       const simt::Schedule& schedule, void* maps = nullptr) {
   static_assert(Skeleton::kThreads % 32 == 0 && Skeleton::kThreads <= 1024);
-  static_assert(Skeleton::kSharedBytes <= 99 * 1024, "a block of any chip");
+  static_assert(Skeleton::kSharedBytes <= (WithMaps<Skeleton> ? 227 : 99) * 1024, "what a block may have");
   r1::cuda::Arguments arguments = {dims.data(), {}};
   std::copy(buffers.begin(), buffers.end(), arguments.buffers);
   arguments.buffers[output_buffer] = &out;
-  void* params[] = {&arguments};
+  void* params[] = {&arguments, maps};
   const std::string wrong = simt::launch(
       entry<Skeleton>, {uint32_t(tiles), Skeleton::kThreads, Skeleton::kSharedBytes}, params, schedule);
   EXPECT_EQ(wrong, "") << name;
