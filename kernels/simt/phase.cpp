@@ -18,7 +18,7 @@ PhaseBarrier* find(Block& block, const u8* word) {
 u8* checked(Block& block, const void* barrier, Place place) {
   u8* word = block.shared_range(barrier, 8, place, "barrier");
   if (reinterpret_cast<u64>(word) % 8)
-    fail(place, "barrier at byte %ld of shared memory, not a multiple of 8", long(word - block.view.shared));
+    fail(place, "barrier at byte %ld of shared memory, not a multiple of 8", long(word - block.shared));
   return word;
 }
 
@@ -26,11 +26,11 @@ PhaseBarrier& known(Block& block, const void* barrier, Place place) {
   u8* word = checked(block, barrier, place);
   PhaseBarrier* found = find(block, word);
   if (!found)
-    fail(place, "barrier at byte %ld of shared memory is not initialised", long(word - block.view.shared));
+    fail(place, "barrier at byte %ld of shared memory is not initialised", long(word - block.shared));
   u64 image;
   std::memcpy(&image, word, 8);
   if (image != found->image())
-    fail(place, "barrier at byte %ld of shared memory was overwritten", long(word - block.view.shared));
+    fail(place, "barrier at byte %ld of shared memory was overwritten", long(word - block.shared));
   return *found;
 }
 

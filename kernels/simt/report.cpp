@@ -61,11 +61,11 @@ std::string text_of(Place place) {
 }
 
 std::string Block::who(const Thread& thread) const {
-  return "block " + std::to_string(view.index) + ", thread " + std::to_string(thread.thread);
+  return "block " + std::to_string(index) + ", thread " + std::to_string(thread.thread);
 }
 
-void Block::stop(Place place, std::string message) {
-  error_ = who(self()) + ": " + std::move(message) + text_of(place);
+void Block::stop(Place place, const std::string& message) {
+  error_ = who(self()) + text_of(place) + ": " + message;
   switch_context(running_->context, host_, true);
   __builtin_unreachable();
 }
@@ -81,13 +81,13 @@ void fail(Place place, const char* format, ...) {
 
 std::string Block::stray_writes() {
   const size_t end = (shared_bytes + 7) / 8 * 8;
-  sanitizer::unpoison(view.shared - kGuardBytes, end + 2 * kGuardBytes);
+  sanitizer::unpoison(shared - kGuardBytes, end + 2 * kGuardBytes);
   for (size_t i = 0; i < kGuardBytes; ++i) {
-    if (view.shared[-1 - long(i)] != kPoison)
-      return "block " + std::to_string(view.index) + ": a thread wrote " + std::to_string(i + 1) +
+    if (shared[-1 - long(i)] != kPoison)
+      return "block " + std::to_string(index) + ": a thread wrote " + std::to_string(i + 1) +
              " bytes before shared memory";
-    if (view.shared[end + i] != kPoison)
-      return "block " + std::to_string(view.index) + ": a thread wrote byte " + std::to_string(end + i) +
+    if (shared[end + i] != kPoison)
+      return "block " + std::to_string(index) + ": a thread wrote byte " + std::to_string(end + i) +
              " of shared memory, which has " + std::to_string(shared_bytes);
   }
   return "";
@@ -109,9 +109,9 @@ std::string Block::what(const Thread& thread) const {
     for (const PhaseBarrier& barrier : phases)
       if (barrier.word == thread.waits_on)
         return "wait for parity " + std::to_string(thread.parity) + " of the barrier at byte " +
-               std::to_string(barrier.word - view.shared) + ", which lacks " +
-               std::to_string(barrier.pending) + " of " + std::to_string(barrier.expected) +
-               " arrivals and " + std::to_string(barrier.bytes) + " bytes";
+               std::to_string(barrier.word - shared) + ", which lacks " + std::to_string(barrier.pending) +
+               " of " + std::to_string(barrier.expected) + " arrivals and " + std::to_string(barrier.bytes) +
+               " bytes";
     return "wait for a barrier that is no longer valid";
   default:
     return std::string("wait for other lanes in ") + name_of(meetings_[thread.warp].operation);
@@ -120,10 +120,10 @@ std::string Block::what(const Thread& thread) const {
 
 std::string Block::deadlock() const {
   std::map<std::pair<int, std::string>, std::vector<int>> groups; // threads by line and what they wait for
-  for (int i = 0; i < view.threads; ++i)
+  for (int i = 0; i < threads; ++i)
     if (threads_[i].state != State::kDone)
       groups[{threads_[i].place.line, what(threads_[i]) + text_of(threads_[i].place)}].push_back(i);
-  std::string text = "block " + std::to_string(view.index) + ": deadlock";
+  std::string text = "block " + std::to_string(index) + ": deadlock";
   int shown = 0;
   for (const auto& [key, threads] : groups) {
     if (shown++ == kGroupsShown)

@@ -37,7 +37,7 @@ BoxCopy prepare(const void* shared, const void* map, const int* at, int rank, Pl
   copy.place = place;
   copy.shared = b.shared_range(shared, copy.bytes, place, "box");
   if (reinterpret_cast<u64>(copy.shared) % 128)
-    fail(place, "box at byte %ld of shared memory, not a multiple of 128", long(copy.shared - b.view.shared));
+    fail(place, "box at byte %ld of shared memory, not a multiple of 128", long(copy.shared - b.shared));
   for (int i = 0; i < rank; ++i)
     copy.at[i] = at[i];
   return copy;
@@ -48,7 +48,7 @@ BoxCopy prepare(const void* shared, const void* map, const int* at, int rank, Pl
 template <class Piece> void walk(Block& b, const BoxCopy& copy, Piece piece) {
   const TensorMapView& map = copy.map;
   const u32 element = u32(map.strides[0]), row_bytes = map.box[0] * element;
-  const u32 base = u32(copy.shared - b.view.shared); // shared memory is aligned beyond any swizzle
+  const u32 base = u32(copy.shared - b.shared); // shared memory is aligned beyond any swizzle
   for (u32 row = 0; row * row_bytes < copy.bytes; ++row) {
     const u8* global = map.address;
     bool inside = true;
@@ -59,7 +59,7 @@ template <class Piece> void walk(Block& b, const BoxCopy& copy, Piece piece) {
       global += at * long(map.strides[i]);
     }
     for (u32 x = 0; x < row_bytes; x += 16) {
-      u8* to = b.view.shared + swizzled(base + row * row_bytes + x, map.swizzle);
+      u8* to = b.shared + swizzled(base + row * row_bytes + x, map.swizzle);
       const long first = copy.at[0] + long(x / element), last = first + 16 / long(element);
       if (inside && first >= 0 && u64(last) <= map.dims[0]) {
         piece(to, global + first * element, 16u);
@@ -134,11 +134,10 @@ void tma_load(void* shared, const void* map, void* barrier, const int* at, int r
 
 void tma_store(const void* map, const void* shared, const int* at, int rank, Place place) {
   Block& b = block();
-  const BoxCopy copy = prepare(shared, map, at, rank, place);
-  if (b.at_once()) {
+  BoxCopy copy = prepare(shared, map, at, rank, place);
+  copy.done = b.at_once();
+  if (copy.done)
     carry_out_store(b, copy);
-    return;
-  }
   sanitizer::Ignore ours;
   b.stores[b.self().thread].items.push_back(copy);
 }
