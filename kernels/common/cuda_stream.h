@@ -91,6 +91,7 @@ template <class Shape> struct LinearStream {
       R1_UNROLL
       for (int round = 0; round < kStages - 1; ++round)
         copy(round);
+      R1_NO_UNROLL
       for (int round = 0; slice + round * kSlices < Shape::kLines; ++round) {
         copy(round + kStages - 1); // into the slot of the round before, which this thread has read
         copy_async_wait<kStages - 1>();

@@ -19,7 +19,7 @@ template <class Shape> struct LinearTiles {
   using Layout = StepLayout<Shape>;
   static constexpr int kTileM = Shape::kTileM, kColumns = Layout::kColumns;
   static_assert(kTileM == 64 || kTileM == 128, "rows of a tile");
-  static_assert(kTileM * kColumns <= 128 * 128, "the sums of a tile are held in registers");
+  static_assert(kColumns <= 128, "the sums of a tile are held in registers");
   static constexpr int kThreads = Warp::kWarps * 32;
   static constexpr int kMinBlocks = Shape::kF8 ? 1 : 2; // what registers allow
   static constexpr int kRowGroup = 16;
@@ -100,6 +100,7 @@ template <class Shape> struct LinearTiles {
     for (int step = 0; step < kStages - 1; ++step)
       fill(copier, shared, step * Layout::kBytes, step);
     int read = 0, written = (kStages - 1) * Layout::kBytes; // where in the ring
+    R1_NO_UNROLL
     for (int step = 0; step < kSteps; ++step) {
       copy_async_wait<kStages - 2>();
       sync_block();

@@ -6,10 +6,11 @@
 // barriers a slot says "full" (bytes have come) and "empty" (all eight consumer warps are done). The producer
 // gives registers to the consumers.
 //
-// bf16 (GemmHopperBf16): parameters, buffers and holes of gemm_bf16.
-// e4m3 (GemmHopperF8): x is e4m3 too, quantised in pieces of 128 k of a row: y = sum over lines of
-// (x line . w line) * x scale * w scale. The tensor core adds with 14 bits or so, hence sums of a line are added
-// up in float beside it. Buffers: x e4m3[rows][x_stride], W, scales of W, scales of x f32[rows][kLines].
+// GemmHopperBf16: parameters, buffers and holes of gemm_bf16. For gemm_f8 see cuda_hopper_f8.h.
+//
+// GemmHopperQuantised: x is e4m3 too, quantised in pieces of 128 k of a row: y = sum over lines of (x line .
+// w line) * x scale * w scale. The tensor core adds with 14 bits or so, hence sums of a line are added up in
+// float beside it. Buffers: x e4m3[rows][x_stride], W, scales of W, scales of x f32[rows][kLines].
 //
 // Tensor maps (element = bf16 or u8, swizzle 128B, box rows of 128 bytes), innermost first:
 //   0: x  dims {k, batch, rows}            strides {x_batch_stride, x_stride}  box {kLine, 1, 128}
@@ -17,7 +18,7 @@
 // Addresses and strides of x must be multiples of 16 bytes (x_batch_stride where batch = 1: any such). Past k, x
 // reads as 0; rows past those of this step are whatever memory holds, and make rows that are dropped.
 #pragma once
-#include "kernels/common/cuda_finish.h"
+#include "kernels/gemm/cuda_hopper_finish.h"
 #include "kernels/gemm/cuda_problem.h"
 #include "kernels/primitives/cuda/tma.h"
 #include "kernels/primitives/cuda/wgmma.h"
@@ -34,19 +35,18 @@ template <class Config, class Holes, class Weight> struct GemmHopper {
   static constexpr int kTileM = 128, kColumns = Shape::kTileN * Shape::kAccumulators;
   static_assert(kColumns <= (kF8 ? 128 : 256), "the sums of a tile are held in registers, twice for e4m3");
   static constexpr int kSums = kColumns / 2; // of a thread
-  static constexpr int kConsumers = 256, kConsumerWarps = kConsumers / 32;
   static constexpr int kThreads = kConsumers + 128, kMinBlocks = 1, kMaps = 2, kRowGroup = 16;
 
   // Shared memory: the ring (slots of x rows, then W rows), scales of W, barriers. At the end the ring is the
-  // place of results: with 8 floats more a row, the lanes of a store touch all banks.
+  // place of results.
   static constexpr int kLine = Shape::kLine, kSteps = Shape::kLines;
   static constexpr int kStageBytes = (kTileM + kColumns) * 128;
-  static constexpr int kResultStride = kColumns + 8, kResultBytes = kTileM * kResultStride * 4;
   static constexpr int kTileStrips = kColumns / 16;
   static constexpr int kScaleBytes = kF8 ? divide_up(kTileStrips * kSteps * 4, 16) * 16 : 0;
   static constexpr int kSharedLimit = 227 * 1024;
   static constexpr int kStages = smaller(6, (kSharedLimit - kScaleBytes - 128) / kStageBytes);
-  static constexpr int kRingBytes = larger(kStages * kStageBytes, divide_up(kResultBytes, 1024) * 1024);
+  static constexpr int kRingBytes =
+      larger(kStages * kStageBytes, divide_up(kGroupResultBytes<kColumns>, 1024) * 1024);
   static_assert(kStages >= 3, "a ring of three stages");
   static constexpr int kSharedBytes = kRingBytes + kScaleBytes + kStages * 2 * int(sizeof(Barrier));
 
@@ -69,13 +69,13 @@ template <class Config, class Holes, class Weight> struct GemmHopper {
     if (thread_index() == 0) {
       for (int i = 0; i < kStages; ++i) {
         barrier_init(ring.full + i, 1);
-        barrier_init(ring.empty + i, kConsumerWarps);
+        barrier_init(ring.empty + i, kConsumers / 32);
       }
       barrier_fence_init();
     }
     float* scales = reinterpret_cast<float*>(shared + kRingBytes);
     if constexpr (kF8)
-      copy_scales(arguments.in<float>(2), place, scales);
+      copy_scales<Shape, kThreads>({nullptr, arguments.in<float>(2), place.part}, place.column, scales);
     sync_block();
     if (thread_index() >= kConsumers) {
       set_registers_dec<40>();
@@ -112,42 +112,20 @@ private:
     }
   }
 
-  // To [strip of the tile][line].
-  R1_DEVICE static void copy_scales(const float* all, const GemmPlace& place, float* scales) {
-    const LinearWeights<Shape> weights(nullptr, all, place.part);
-    constexpr int kStripsAcross = Shape::kTileN / 16;
-    for (int i = thread_index(); i < kTileStrips * kSteps; i += kThreads) {
-      const int strip = i / kSteps;
-      scales[i] = weights.scale(strip / kStripsAcross, place.column + strip % kStripsAcross * 16)[i % kSteps];
-    }
-  }
-
   R1_DEVICE static void consume(const Arguments& arguments, const Ring& ring, const GemmPlace& place,
                                 const float* scales) {
-    const int group = thread_index() / 128;
-    const int row = group * 64 + thread_index() % 128 / 32 * 16 + lane_index() / 4;
     float sums[kSums];
     if constexpr (kF8)
-      sum_f8(arguments.in<float>(3) + place.first * (long long)kSteps, place.rows, ring, group, row, scales,
-             sums);
+      sum_f8(arguments.in<float>(3) + place.first * (long long)kSteps, place.rows, ring, scales, sums);
     else
-      sum_bf16(ring, group, sums);
-    float* results = reinterpret_cast<float*>(ring.slots);
-    sync_threads(1, kConsumers); // both groups are done with the ring
-    R1_UNROLL
-    for (int i = 0; i < kSums; i += 2)
-      store_vector<float, 2>(results + (row + i / 2 % 2 * 8) * kResultStride + i / 4 * 8 +
-                                 lane_index() % 4 * 2,
-                             {{sums[i], sums[i + 1]}});
-    sync_threads(1, kConsumers);
-    finish_tile<Shape, kConsumers, kResultStride>(GemmProblem<Config, Holes>(arguments, place), place.column,
-                                                  thread_index(), results);
-    fence_async_proxy(); // a next tile's copies come after these results
+      sum_bf16(ring, sums);
+    finish_groups<Shape>(GemmProblem<Config, Holes>(arguments, place), place.column, sums,
+                         reinterpret_cast<float*>(ring.slots));
   }
 
   // The products of a line: 32 bytes of k each.
-  R1_DEVICE static void multiply_line(const Ring& ring, int step, int group, float (&sums)[kSums], bool add) {
-    const u64 x = wgmma_descriptor_128b(ring.slot(step) + group * 64 * 128);
+  R1_DEVICE static void multiply_line(const Ring& ring, int step, float (&sums)[kSums], bool add) {
+    const u64 x = wgmma_descriptor_128b(ring.slot(step) + thread_index() / 128 * 64 * 128);
     const u64 w = wgmma_descriptor_128b(ring.slot(step) + kTileM * 128);
     wgmma_fence_registers(sums);
     wgmma_fence();
@@ -167,10 +145,10 @@ private:
   }
 
   // A line's products go while the next line is awaited.
-  R1_DEVICE static void sum_bf16(const Ring& ring, int group, float (&sums)[kSums]) {
+  R1_DEVICE static void sum_bf16(const Ring& ring, float (&sums)[kSums]) {
     for (int step = 0; step < kSteps; ++step) {
       barrier_wait(ring.full + step % kStages, Ring::parity(step));
-      multiply_line(ring, step, group, sums, step > 0);
+      multiply_line(ring, step, sums, step > 0);
       wgmma_wait<1>();
       if (step > 0)
         release(ring, step - 1);
@@ -180,10 +158,10 @@ private:
   }
 
   // Results of one group scale while the other's products go.
-  R1_DEVICE static void sum_f8(const float* x_scales, int rows, const Ring& ring, int group, int row,
-                               const float* scales, float (&sums)[kSums]) {
-    const float* low = x_scales + smaller(row, rows - 1) * kSteps;
-    const float* high = x_scales + smaller(row + 8, rows - 1) * kSteps;
+  R1_DEVICE static void sum_f8(const float* x_scales, int rows, const Ring& ring, const float* scales,
+                               float (&sums)[kSums]) {
+    const float* low = x_scales + smaller(consumer_row(), rows - 1) * kSteps;
+    const float* high = x_scales + smaller(consumer_row() + 8, rows - 1) * kSteps;
     float parts[kSums];
     R1_UNROLL
     for (int i = 0; i < kSums; ++i)
@@ -191,7 +169,7 @@ private:
     for (int step = 0; step < kSteps; ++step) {
       const float x_scale[2] = {low[step], high[step]};
       barrier_wait(ring.full + step % kStages, Ring::parity(step));
-      multiply_line(ring, step, group, parts, false);
+      multiply_line(ring, step, parts, false);
       wgmma_wait<0>();
       wgmma_fence_registers(parts);
       release(ring, step);
@@ -203,7 +181,7 @@ private:
 };
 
 template <class Config, class Holes> struct GemmHopperBf16 : GemmHopper<Config, Holes, bf16> {};
-template <class Config, class Holes> struct GemmHopperF8 : GemmHopper<Config, Holes, e4m3> {};
+template <class Config, class Holes> struct GemmHopperQuantised : GemmHopper<Config, Holes, e4m3> {};
 
 } // namespace r1::cuda
 
