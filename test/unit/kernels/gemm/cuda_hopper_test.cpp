@@ -9,6 +9,9 @@ namespace {
 
 using namespace cuda;
 
+// Tensor cores add as the chip's do, not in plain float.
+const std::vector<NamedSchedule> kHopperSums = {{"as Hopper adds", {.hopper_sums = true}}};
+
 // Maps of x [rows][batch][k] and W [batch * accumulators][n][row], as the skeletons' headers describe them.
 struct Maps {
   alignas(64) r1::cuda::TensorMap map[2];
@@ -50,7 +53,9 @@ template <bool kF8, Case c> void check_bf16_x(uint32_t seed) {
     return cuda::run<Skeleton>(name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1},
                                problem.output(), kF8 ? 3 : 2, schedule, maps.map);
   };
-  check(problem, kF8 ? "hopper gemm_f8" : "hopper gemm_bf16", schedules(), run);
+  const std::string what = kF8 ? "hopper gemm_f8" : "hopper gemm_bf16";
+  check(problem, what, schedules(), run);
+  check(problem, what, kHopperSums, run);
 }
 
 TEST(CudaHopper, Bf16AgreesWithTheReference) {
@@ -101,6 +106,7 @@ template <Case c> void check_quantised(uint32_t seed) {
         {-1, int(c.rows), -1}, problem.output(), 4, schedule, maps.map);
   };
   check(problem, "hopper quantised gemm", schedules(), run);
+  check(problem, "hopper quantised gemm", kHopperSums, run, kHopperE4m3Sum);
 }
 
 TEST(CudaHopper, QuantisedAgreesWithTheReference) {

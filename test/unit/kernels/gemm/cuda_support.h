@@ -96,7 +96,7 @@ struct Problem : Product {
 // Holds `run(name, schedule)` against the reference, and runs against each other.
 template <class Run>
 void check(const Product& product, const std::string& what, const std::vector<NamedSchedule>& schedules,
-           Run run) {
+           Run run, double tolerance = kFloatSum) {
   std::vector<float> expected, first;
   std::vector<double> size;
   product.expect(expected, size);
@@ -107,7 +107,7 @@ void check(const Product& product, const std::string& what, const std::vector<Na
          << " accumulators " << c.accumulators << " tile " << c.tile_m << "x" << c.tile_n
          << (c.misaligned ? " misaligned" : "") << ", " << s.name;
     const std::vector<float> y = run(name.str(), s.schedule);
-    EXPECT_TRUE(close(name.str(), y, expected, size, c.batch * c.n * c.accumulators, kFloatSum));
+    EXPECT_TRUE(close(name.str(), y, expected, size, c.batch * c.n * c.accumulators, tolerance));
     if (first.empty())
       first = y;
     EXPECT_EQ(std::memcmp(first.data(), y.data(), y.size() * 4), 0)
