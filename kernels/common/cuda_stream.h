@@ -26,7 +26,7 @@ template <class Shape> struct LinearStream {
   static_assert(kGroups <= 8, "tile_n * accumulators: at most 256, or 112 for an odd number of strips");
   static constexpr int kSlices = larger(1, smaller(8 / kGroups, Shape::kLines));
   static constexpr int kThreads = 32 * kGroups * kSlices;
-  static constexpr int kMinBlocks = 2;
+  static constexpr int kMinBlocks = Shape::kF8 && kTokenTiles == 2 ? 1 : 2; // what registers allow
   static constexpr int kRowGroup = 1;
   static constexpr int kHalves = Shape::kF8 ? 2 : 1; // eights of k in 16 bytes of weights
 
