@@ -27,7 +27,9 @@ class Backend {
 public:
   static llvm::Expected<Backend> open(const GpuTarget& target) {
     Backend backend(target);
-    backend.common = {"-DR1_SM=" + std::to_string(target.chip), "-DR1_SM_A=" + std::to_string(target.specific)};
+    // PTX must suit every later chip, so it uses what the one with the least has.
+    int instructions = target.code == GpuCode::Ptx ? target.scheduleChip : target.chip;
+    backend.common = {"-DR1_SM=" + std::to_string(instructions), "-DR1_SM_A=" + std::to_string(target.specific)};
     if (target.code == GpuCode::Host) {
       auto host = HostCompiler::open(kernels::cuda_sources());
       if (!host)

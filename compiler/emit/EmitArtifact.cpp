@@ -21,6 +21,9 @@ namespace {
 // Weights beyond this go to a file of their own beside the artifact, so that the artifact itself stays easy to move and inspect.
 constexpr uint64_t kInlineWeights = uint64_t(16) << 30;
 
+// No operation of a model, so the registry does not list it.
+const kernels::Skeleton kFill = {"fill", "fill", {}, {}, 1, 1, nullptr, "Fill", "kernels/fill/cuda.h"};
+
 /// Numbers that stand in the plan itself, such as rotary frequencies.
 class LiteralReader : public TensorReader {
 public:
@@ -239,7 +242,7 @@ llvm::Error Emitter::emitGpu(const PlannedMachine& machine, const GpuTarget& tar
   }
   // Random weights are made where they are needed.
   CudaKernel fill;
-  fill.source.skeleton = kernels::find_skeleton("fill");
+  fill.source.skeleton = &kFill;
   fill.source.name = kernelName("fill__any__random", target.processor);
   fill.use.location = "the weights, before the first step of a benchmark";
   description.fill_kernel = kernels.size();

@@ -4,6 +4,7 @@
 #include "compiler/import/PipelineImport.h"
 #include "compiler/import/TextError.h"
 #include "compiler/import/Utf8.h"
+#include "llvm/ADT/DenseMap.h"
 
 #include <algorithm>
 #include <array>

@@ -10,6 +10,7 @@
 #include "dialects/R1/R1.h"
 #include "kernels/registry/cpu_abi.h"
 #include "mlir/IR/AsmState.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -248,16 +249,20 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   auto imported = import::importModel(context, *config, *checkpoint, options.limits, check.hasMtp);
   if (!imported)
     return imported.takeError();
-  // One plan for each kind of machine; its targets differ in code alone.
+  // One plan for each kind of machine and, of GPUs, for chips with the same schedules; its targets differ in code alone.
   std::vector<OwningOpRef<ModuleOp>> modules;
   EmitRequest request;
-  for (Machine machine : {Machine::Cpu, Machine::Cuda}) {
-    std::vector<Target> own;
-    llvm::copy_if(targets, std::back_inserter(own), [&](const Target& target) { return target.machine() == machine; });
-    if (own.empty() && !(targets.empty() && machine == Machine::Cpu))
-      continue;
+  llvm::MapVector<int, std::vector<Target>> groups;
+  for (const Target& target : targets)
+    groups[target.scheduleChip()].push_back(target);
+  if (targets.empty())
+    groups[0];
+  for (auto& [chip, own] : groups) {
     modules.emplace_back(imported->get().clone());
-    modules.back().get()->setAttr(kMachineAttr, StringAttr::get(&context, nameOf(machine)));
+    Operation* module = modules.back().get();
+    module->setAttr(kMachineAttr, StringAttr::get(&context, nameOf(chip ? Machine::Cuda : Machine::Cpu)));
+    if (chip)
+      module->setAttr(kChipAttr, IntegerAttr::get(IntegerType::get(&context, 64), chip));
     request.machines.push_back({modules.back().get(), std::move(own)});
   }
   bool stopped = false;

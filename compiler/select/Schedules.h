@@ -45,6 +45,12 @@ inline int64_t expertTile(Machine machine, int64_t rows, int64_t n) {
   return n < tile ? roundUp16(n) : tile;
 }
 
+/// Rows of an expert that go together on a GPU, for an average of `rows` when all tokens are there.
+inline int64_t expertRows(int64_t rows) { return rows <= kStreamRows ? kStreamRows : rows <= 64 ? 64 : 128; }
+
+/// Tokens that share one reading of the router's weight.
+inline int64_t routerTokens(Machine machine, int64_t tokens) { return machine == Machine::Cuda && tokens >= 64 ? 4 : 1; }
+
 /// Tokens of context that one tile of decode attention covers; at most 16 splits, so that partial results stay small.
 inline int64_t splitTokens(int64_t maxContext) {
   int64_t split = (maxContext + 15) / 16;
@@ -52,12 +58,7 @@ inline int64_t splitTokens(int64_t maxContext) {
   return split < 256 ? 256 : split;
 }
 
-/// Heads of a token that one block of a GPU attends with: the rows of a tensor-core tile.
-inline constexpr int64_t kDecodeHeads = 16;
-
-/// Queries that share one expansion of keys and values in prefill attention.
-inline int64_t queryBlock(Machine machine, int64_t maxTokens) {
-  return std::min<int64_t>(maxTokens, machine == Machine::Cuda ? 64 : 256);
-}
+/// Queries that share one expansion of keys and values in prefill attention on a CPU.
+inline int64_t queryBlock(int64_t maxTokens) { return std::min<int64_t>(maxTokens, 256); }
 
 } // namespace r1::select

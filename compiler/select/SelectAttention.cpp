@@ -2,6 +2,7 @@
 #include "compiler/select/Schedules.h"
 #include "compiler/select/Selector.h"
 #include "kernels/registry/cpu_abi.h"
+#include "kernels/registry/cuda_mla.h"
 #include "kernels/registry/params.h"
 
 using namespace mlir;
@@ -44,7 +45,17 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   // A decode step (absorb-kv-b switched off) has tokens of different sequences: one query a tile.
   bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
                 function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
-  int64_t qBlock = decode ? 1 : queryBlock(machine, maxTokens);
+  int64_t kvLora = cache.getKvLora(), rope = cache.getRope(), qBlock = 1, headBlocks = heads;
+  if (!decode && machine == Machine::Cpu)
+    qBlock = queryBlock(maxTokens);
+  if (machine == Machine::Cuda) {
+    if (!decode) // a power of two, no more than there are tokens
+      qBlock = std::min<int64_t>(kernels::cuda_mla_largest_q_block(chip, kvLora, rope), llvm::bit_ceil<uint64_t>(maxTokens));
+    kernels::CudaMlaTile tile = kernels::cuda_mla_prefill_tile(chip, qBlock, heads, kvLora, rope);
+    if (!tile.rows)
+      return op.emitOpError() << "has latents of " << kvLora + rope << " elements, too wide for the shared memory of sm_" << chip;
+    headBlocks = (heads + tile.rows / qBlock - 1) / (tile.rows / qBlock);
+  }
   Dispatch d;
   d.skeleton = "mla_prefill";
   d.layer = op.getLayer();
@@ -62,7 +73,7 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   d.flopsPerToken = 2 * heads * (nope + v) * cache.getKvLora();
   mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock);
-  d.grid = {kernels::kTokens, qBlock, -1, heads};
+  d.grid = {kernels::kTokens, qBlock, -1, headBlocks};
   op.replaceAllUsesWith(emit(op, d, kernels::kTokens)[0]);
   return success();
 }
@@ -87,8 +98,13 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
   partial.grid = {kernels::kTokens, 1, kernels::kContext, split};
-  if (machine == Machine::Cuda)
-    partial.grid.append({-1, (heads + kDecodeHeads - 1) / kDecodeHeads});
+  if (machine == Machine::Cuda) {
+    kernels::CudaMlaTile tile = kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope());
+    if (!tile.rows)
+      return op.emitOpError() << "has latents of " << cache.getKvLora() + cache.getRope()
+                              << " elements, too wide for the shared memory of sm_" << chip;
+    partial.grid.append({-1, (heads + tile.rows - 1) / tile.rows});
+  }
   Value partials = emit(op, partial, kernels::kTokens)[0];
 
   Dispatch combine;

@@ -103,7 +103,7 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   int64_t topK = columnsOf(ids), n = columnsOf(first.getResult()), k = columnsOf(first.getX());
   int64_t accumulators = layers.size(), maxActive = std::min(experts, maxTokens * topK);
   // Rows an expert meets on average when all tokens are there.
-  int64_t tile = expertTile(machine, ceilDiv(maxTokens * topK, experts), n);
+  int64_t rows = ceilDiv(maxTokens * topK, experts), tile = expertTile(machine, rows, n);
   d.skeleton = weight.f8 ? "grouped_gemm_f8" : "grouped_gemm_bf16";
   d.inputs.push_back(x);
   addWeight(d, weight);
@@ -117,6 +117,7 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   d.param(builder, "accumulators", accumulators);
   d.param(builder, "max_active", maxActive);
   d.param(builder, "tile_n", tile);
+  d.param(builder, "tile_m", machine == Machine::Cuda ? expertRows(rows) : int64_t{0});
   d.grid = {-1, maxActive, -1, ceilDiv(n, tile)};
   d.flopsPerToken = 2 * n * k * accumulators * topK;
   d.expertFraction = static_cast<double>(topK) / experts;

@@ -1,4 +1,5 @@
 // Row operations, embedding, routing, rotation and the cache.
+#include "compiler/select/Schedules.h"
 #include "compiler/select/Selector.h"
 #include "kernels/registry/cpu_abi.h"
 #include "kernels/registry/params.h"
@@ -127,7 +128,7 @@ LogicalResult Selector::selectCacheAppend(ir::FusedOp op) {
   Dispatch d;
   d.skeleton = "latent_write";
   d.layer = append.getLayer();
-  // Without a norm or a rotation the kernel does not read the weight or the table; a placeholder of the right type keeps the order.
+  // Without a norm or a rotation the kernel does not read the weight or the table; a vector of one keeps the order.
   Value weight = norm ? packVector(builder, op.getLoc(), body.outside(norm.getWeight()))
                       : packLiteral(builder, op.getLoc(), {1.0f});
   Value table = rope ? body.outside(rope.getTable()) : packLiteral(builder, op.getLoc(), {1.0f});
@@ -187,7 +188,9 @@ LogicalResult Selector::selectRouter(ir::FusedOp op) {
   d.param(builder, "scale", gate ? gate.getScale().convertToDouble() : 1.0);
   d.param(builder, "x_stride", stride);
   d.param(builder, "w_type", type);
-  d.grid = {kernels::kTokens, 1};
+  int64_t tokens = gate ? 1 : routerTokens(machine, maxTokens);
+  d.param(builder, "tile_tokens", tokens);
+  d.grid = {kernels::kTokens, tokens};
   if (!gate)
     d.grid.append({-1, (experts + 15) / 16});
   llvm::append_range(d.outputs, op.getOutputs().getTypes());
@@ -207,7 +210,7 @@ Value Selector::groupsOf(Value ids, int64_t experts, Location loc) {
   d.outputs = {
       RankedTensorType::get({kernels::group_words(experts, maxTokens * topK)}, builder.getI32Type())};
   d.fixedOutputs = 1;
-  for (StringRef name : {"hidden", "groups", "topk_group", "x_stride"})
+  for (StringRef name : {"hidden", "groups", "topk_group", "x_stride", "tile_tokens"})
     d.param(builder, name, int64_t{1});
   d.param(builder, "experts", experts);
   d.param(builder, "top_k", topK);

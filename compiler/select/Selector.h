@@ -72,6 +72,7 @@ private:
   mlir::func::FuncOp function;
   mlir::OpBuilder builder;
   Machine machine;
+  int chip; // whose schedules are chosen, of a GPU
   int64_t maxTokens, maxLogitRows, maxContext;
   llvm::DenseMap<mlir::Value, int64_t> rowsDims;
   llvm::DenseMap<mlir::Value, mlir::Value> groups;

@@ -9,13 +9,12 @@ namespace {
 // Shared memory a block may ask for: CUDA C++ Programming Guide, "Compute Capabilities", technical specifications.
 struct Chip {
   llvm::StringLiteral name;
-  int number;
-  int64_t sharedKib, multiprocessors;
+  int number, scheduleChip;
+  int64_t sharedKib;
 };
 constexpr Chip kChips[] = {
-    {"sm_80", 80, 163, 108},    {"sm_86", 86, 99, 84},      {"sm_87", 87, 163, 16},   {"sm_89", 89, 99, 142},
-    {"sm_90a", 90, 227, 132},   {"sm_100a", 100, 227, 148}, {"sm_103a", 103, 227, 160}, {"sm_110a", 110, 227, 20},
-    {"sm_120a", 120, 99, 188},  {"sm_121a", 121, 99, 48},
+    {"sm_80", 80, 80, 163},     {"sm_86", 86, 86, 99},      {"sm_87", 87, 80, 163},     {"sm_89", 89, 86, 99},   {"sm_90a", 90, 90, 227},
+    {"sm_100a", 100, 100, 227}, {"sm_103a", 103, 100, 227}, {"sm_110a", 110, 100, 227}, {"sm_120a", 120, 86, 99}, {"sm_121a", 121, 86, 99},
 };
 
 llvm::Error unknown(llvm::StringRef name) {
@@ -47,7 +46,7 @@ llvm::Expected<GpuTarget> parseGpuTarget(llvm::StringRef name) {
     target.processor = capability.str();
     target.chip = chip->number;
     target.sharedBytes = 99 << 10; // what every chip has
-    target.multiprocessors = chip->multiprocessors;
+    target.scheduleChip = 86;
     return target;
   }
   target.code = chipName.consume_front("sim:") ? GpuCode::Host : GpuCode::Cubin;
@@ -58,7 +57,7 @@ llvm::Expected<GpuTarget> parseGpuTarget(llvm::StringRef name) {
   target.chip = chip->number;
   target.specific = chipName.ends_with("a");
   target.sharedBytes = chip->sharedKib << 10;
-  target.multiprocessors = chip->multiprocessors;
+  target.scheduleChip = chip->scheduleChip;
   return target;
 }
 

@@ -16,7 +16,9 @@ struct GpuTarget {
   int chip = 0;                  // 90: compute capability 9.0
   bool specific = false;         // an "a" name: instructions of this chip alone may be used
   int64_t sharedBytes = 0;       // shared memory that one block may have
-  int64_t multiprocessors = 0;   // of the largest product with the chip, for choosing grids
+  /// Chips with the same schedules share a plan, named by one of them: 80 (80, 87), 86 (86, 89, 120, 121 and all of PTX: 99 KiB
+  /// of shared memory), 90, 100 (100, 103, 110).
+  int scheduleChip = 0;
 };
 
 /// True where `name` is meant as a GPU: "sm_...", "sim:..." or "ptx:...".

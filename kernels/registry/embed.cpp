@@ -9,7 +9,9 @@ void add_embed(std::vector<Skeleton>& rows) {
                   {{"finish", 1, false}},
                   2,
                   0,
-                  [](const int64_t*) -> int64_t { return 0; }});
+                  [](const int64_t*) -> int64_t { return 0; },
+                  "Embed",
+                  "kernels/embed/cuda.h"});
 }
 
 } // namespace r1::kernels

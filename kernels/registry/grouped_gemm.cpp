@@ -19,7 +19,8 @@ void add_grouped_gemm(std::vector<Skeleton>& rows) {
   const std::vector<ParamSpec> params = {
       {"n", false},        {"k", false},      {"experts", false},      {"top_k", false},
       {"x_stride", false}, {"gather", false}, {"accumulators", false}, {"max_active", false},
-      {"tile_n", false}};
+      {"tile_n", false},   {"tile_m", false}};
+  constexpr std::string_view kHeader = "kernels/grouped_gemm/cuda.h";
   const std::vector<HoleSpec> holes = {{"epilogue", kLeadingAccumulators, false}};
   rows.push_back({"grouped_gemm_bf16", "grouped_gemm", params, holes, 3, 0, scratch_bytes<false>, "GroupedGemmBf16", kHeader});
   rows.push_back({"grouped_gemm_f8", "grouped_gemm", params, holes, 4, 0, scratch_bytes<true>, "GroupedGemmF8", kHeader});

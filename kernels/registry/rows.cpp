@@ -24,15 +24,19 @@ void add_rows(std::vector<Skeleton>& rows) {
                   {{"map", 1, true}, {"finish", 2, false}},
                   0,
                   0,
-                  row_bytes});
+                  row_bytes,
+                  "Rows",
+                  "kernels/rows/cuda_rows.h"});
   rows.push_back({"gather",
                   "rows",
                   {{"cols", false}, {"x_stride", false}, {"x_type", false}},
                   {{"finish", 1, false}},
                   2,
                   0,
-                  none});
-  rows.push_back({"rope_table", "rows", {{"rope", false}, {"scale", true}}, {}, 2, 1, none});
+                  none,
+                  "Gather",
+                  "kernels/rows/cuda_gather.h"});
+  rows.push_back({"rope_table", "rows", {{"rope", false}, {"scale", true}}, {}, 2, 1, none, "RopeTable", "kernels/rows/cuda_rope_table.h"});
   rows.push_back({"rope",
                   "rows",
                   {{"heads", false},
@@ -47,7 +51,9 @@ void add_rows(std::vector<Skeleton>& rows) {
                   {},
                   2,
                   1,
-                  none});
+                  none,
+                  "Rope",
+                  "kernels/rows/cuda_rope.h"});
   rows.push_back({"latent_write",
                   "rows",
                   {{"kv_lora", false},
@@ -64,7 +70,9 @@ void add_rows(std::vector<Skeleton>& rows) {
                   {},
                   7,
                   1,
-                  none});
+                  none,
+                  "LatentWrite",
+                  "kernels/rows/cuda_latent_write.h"});
 }
 
 } // namespace r1::kernels

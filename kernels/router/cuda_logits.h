@@ -9,7 +9,7 @@
 
 namespace r1::cuda {
 
-template <class Config, class Holes, int kTokens = 1> struct RouterLogits {
+template <class Config, class Holes, int kTokens = int(Config::tile_tokens)> struct RouterLogits {
   static constexpr int kThreads = 256;
   using Dot = RouterDot<Config, kTokens, kThreads>;
   static constexpr int kSums = kTokens * Dot::kExperts;

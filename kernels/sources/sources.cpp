@@ -18,7 +18,7 @@ std::span<const SourceFile> cuda_sources() {
 #include "sources.inc"
   };
 #undef R1_SOURCE
-  return files;
+  return std::span(files);
 }
 
 } // namespace r1::kernels
