@@ -7,6 +7,7 @@
 #include "kernels/simt/phase.h"
 #include "kernels/simt/tensor_map.h"
 
+#include <cstdarg>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,6 +61,7 @@ struct Meeting {
 };
 
 // Asynchronous work of one thread or warp group, oldest first; `ends` are the ends of committed groups in `items`.
+// What happened at once is in here too, so that a missing wait shows with every schedule.
 template <class Item> struct GroupQueue {
   std::vector<Item> items;
   std::vector<size_t> ends;
@@ -76,7 +78,8 @@ template <class Item> struct GroupQueue {
       return;
     const size_t end = ends[done - 1];
     for (size_t i = 0; i < end; ++i)
-      carry_out(items[i]);
+      if (!items[i].done)
+        carry_out(items[i]);
     sanitizer::Ignore ours;
     items.erase(items.begin(), items.begin() + long(end));
     ends.erase(ends.begin(), ends.begin() + done);
@@ -89,11 +92,13 @@ struct AsyncCopy { // cp.async
   u8* to;
   const u8* from;
   int bytes;
+  bool done;
 };
 struct BoxCopy { // TMA
   u8* shared;
   u8* barrier; // of a load
   u32 bytes;
+  bool done;
   int at[kMaxTensorRank];
   TensorMapView map;
   Place place;
@@ -102,7 +107,7 @@ struct GroupProduct { // wgmma
   float* d[128];
   u64 a, b;
   int n;
-  bool e4m3, accumulate;
+  bool e4m3, accumulate, done;
   std::vector<float> saved; // of the threads' registers, while these hold NaN
   Place place;
 };
@@ -140,7 +145,8 @@ public:
   void meet_group(Operation operation, void* argument, void (*complete)(void** arguments), Place place);
   void wait_phase(u8* word, int parity, Place place);
   void wake_phase(const u8* word, int phase);
-  [[noreturn]] void stop(Place place, std::string message);
+  // Ends the launch. The fiber is abandoned as it stands: nothing on its stack may own memory.
+  [[noreturn]] void stop(Place place, const char* format, va_list arguments);
   // The pointer, once it is known to name `bytes` of shared memory.
   u8* shared_range(const void* p, size_t bytes, Place place, const char* what);
   // Whether asynchronous work that is issued now happens now.
@@ -173,6 +179,7 @@ private:
   void check_finished(const Thread& thread);
   std::string what(const Thread& thread) const;
   std::string who(const Thread& thread) const;
+  std::string outcome();
   std::string deadlock() const;
   std::string stray_writes();
 
@@ -189,7 +196,8 @@ private:
   int priorities_[kMaxWarps + 1] = {}; // warps and, as warps_, the copy engine; highest first
   std::vector<Thread*> phase_waiters_;
   u64 random_ = 0;
-  std::string error_;
+  const Thread* failed_ = nullptr; // the thread that stopped the launch, and why
+  char failure_[400];
 };
 
 // The block whose fiber runs on this OS thread.
