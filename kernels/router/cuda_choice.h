@@ -48,8 +48,8 @@ template <class Config, int kThreads> struct RouterChoice {
       const int rank = before<kPadded>(s.order, e, s.order[e]);
       if (rank < kTopK) {
         ids[rank] = e;
-        s.chosen[rank] =
-            s.score[e]; // the raw score: score + bias - bias would lose it where the bias is large
+        // The raw score: score + bias - bias would lose it where the bias is large.
+        s.chosen[rank] = s.score[e];
       }
     });
     sync_block();

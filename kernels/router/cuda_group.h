@@ -17,8 +17,8 @@ template <class Config, class Holes, int kBlockThreads = 1024> struct RouterGrou
   static constexpr int kExperts = int(Config::experts), kPerThread = blocks_of(kExperts, kThreads);
   static_assert(kWarps % 4 == 0);
   struct Shared {
-    int next[kWarps]
-            [kExperts]; // first how many pairs of the warp an expert has, then where the next one goes
+    // First how many pairs of the warp an expert has, then where the next of them goes.
+    int next[kWarps][kExperts];
     int pairs[kWarps], active[kWarps];
   };
   static constexpr int kSharedBytes = sizeof(Shared);
@@ -61,8 +61,8 @@ private:
       const int last = end - first < 32 * kTogether ? end : first + 32 * kTogether;
       R1_ROLLED for (int step = first; step < last; step += 32) {
         count(step + lane_index(), id[0], next, body);
-        R1_UNROLL for (int i = 1; i < kTogether; ++i) id[i - 1] =
-            id[i]; // one copy of the body, the loads stay ahead
+        // The ids move up, so that one copy of the body does for all while the loads stay ahead.
+        R1_UNROLL for (int i = 1; i < kTogether; ++i) id[i - 1] = id[i];
       }
     }
   }

@@ -19,7 +19,7 @@ template <class Config, class Holes> struct Rows {
   static constexpr int kThreads = kPairs <= 128 ? 128 : kPairs >= 1024 ? 1024 : blocks_of(kPairs, 32) * 32;
   static constexpr int kSharedBytes = Config::norm ? 32 * sizeof(float) : 0;
   static constexpr int kMinBlocks = 1;
-  static_assert(!Config::norm || kCols <= 32768, "a normalised row must fit in registers");
+  static_assert(!Config::norm || kCols <= 16384, "a normalised row must fit in registers");
 
   R1_DEVICE static void tile(const Arguments& a, int row, u8* shared) {
     if (row >= a.dims[Config::rows_dim])

@@ -84,7 +84,7 @@ TEST(CudaRows, NormMatchesReference) {
   check<Config<512, 1>, 3>(4);
   check<Config<1536, 1>, 2>(5);
   check<Config<7168, 1>, 2>(6);
-  check<Config<20001, 1>, 1>(7);
+  check<Config<16383, 1>, 1>(7);
 }
 
 TEST(CudaRows, PlainMapMatchesReference) {
