@@ -62,9 +62,11 @@ void launch(std::vector<void*> buffers, std::vector<int> dims, int64_t tiles,
 
 // What lies between rows must stay as strided() made it.
 inline void expect_untouched(const std::vector<uint16_t>& rows, int64_t cols, int64_t stride) {
-  for (size_t i = 0; i < rows.size(); ++i)
-    if (int64_t(i % stride) >= cols)
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (int64_t(i % stride) >= cols) {
       ASSERT_EQ(rows[i], 0xffff) << "written outside of the row's columns, at " << i;
+    }
+  }
 }
 
 // As decode() and prefill() of problem.h. C: the Case that `p` was made by.
