@@ -120,13 +120,13 @@ private:
       room.wait_empty(step);
       barrier_expect(full, kStageBytes);
       u8* slot = room.slot(step);
-      R1_UNROLL
-      for (int half = 0; half < 2; ++half)
+      R1_UNROLL for (int half = 0; half < 2; ++half) {
         tma_load_3d(slot + half * kXHalf, maps, full, step * kLine + half * 64, place.part, place.first);
-      R1_UNROLL
-      for (int a = 0; a < Shape::kAccumulators; ++a)
+      }
+      R1_UNROLL for (int a = 0; a < Shape::kAccumulators; ++a) {
         tma_load_3d(slot + 2 * kXHalf + a * Shape::kTileN * kLine, maps + 1, full, step * kLine, place.column,
                     place.part * Shape::kAccumulators + a);
+      }
     }
   }
 
@@ -139,14 +139,12 @@ private:
       room.wait_taken(step);
       const u8* from = room.slot(step) + 2 * kXHalf;
       u8* to = room.buffer(step);
-      R1_UNROLL
-      for (int i = 0; i < kColumns * 8; i += kWideners) {
+      R1_UNROLL for (int i = 0; i < kColumns * 8; i += kWideners) {
         const int row = (i + thread) / 8, piece = (i + thread) % 8, half = piece / 4;
         if (kColumns * 8 % kWideners == 0 || row < kColumns) {
           const u32x4 bytes = load16(from + row * kLine + piece * 16);
           u8* line = to + half * kWideHalf + row * 128;
-          R1_UNROLL
-          for (int j = 0; j < 2; ++j) {
+          R1_UNROLL for (int j = 0; j < 2; ++j) {
             const int which = j ^ half;
             const Eight wide = widen(bytes, which);
             store16(line + ((piece % 4 * 2 + which) ^ row % 8) * 16,
@@ -163,9 +161,7 @@ private:
 
   R1_DEVICE static void sum(const Room& room, const float* scales, float (&sums)[kSums]) {
     float parts[kSums];
-    R1_UNROLL
-    for (int i = 0; i < kSums; ++i)
-      sums[i] = 0;
+    R1_UNROLL for (int i = 0; i < kSums; ++i) { sums[i] = 0; }
     for (int step = 0; step < kSteps; ++step) {
       room.wait_full(step);
       room.wait_wide(step);
@@ -173,10 +169,10 @@ private:
       const u64 w = wgmma_descriptor_128b(room.buffer(step));
       wgmma_fence_registers(parts);
       wgmma_fence();
-      R1_UNROLL
-      for (int k = 0; k < 8; ++k)
+      R1_UNROLL for (int k = 0; k < 8; ++k) {
         wgmma_m64nNk16_bf16<kColumns>(parts, wgmma_advance(x, k / 4 * kXHalf + k % 4 * 32),
                                       wgmma_advance(w, k / 4 * kWideHalf + k % 4 * 32), k > 0);
+      }
       wgmma_commit();
       wgmma_fence_registers(parts);
       wgmma_wait<0>();
@@ -185,9 +181,7 @@ private:
         barrier_arrive(room.taken + step % 2);
         barrier_arrive(room.empty + step % kStages);
       }
-      R1_UNROLL
-      for (int i = 0; i < kSums; ++i)
-        sums[i] += parts[i] * scales[i / 8 * kSteps + step];
+      R1_UNROLL for (int i = 0; i < kSums; ++i) { sums[i] += parts[i] * scales[i / 8 * kSteps + step]; }
     }
   }
 };
