@@ -15,15 +15,12 @@ R1_DEVICE void finish_tile(const Problem& problem, int first_column, int thread,
     if (left <= 0)
       continue;
     float values[Shape::kAccumulators][8];
-    R1_UNROLL
-    for (int a = 0; a < Shape::kAccumulators; ++a)
-      R1_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      const auto four =
-          load_vector<float, 4>(results + row * kStride + a * Shape::kTileN + column + half * 4);
-      R1_UNROLL
-      for (int v = 0; v < 4; ++v)
-        values[a][half * 4 + v] = four.v[v];
+    R1_UNROLL for (int a = 0; a < Shape::kAccumulators; ++a) {
+      R1_UNROLL for (int half = 0; half < 2; ++half) {
+        const auto four =
+            load_vector<float, 4>(results + row * kStride + a * Shape::kTileN + column + half * 4);
+        R1_UNROLL for (int v = 0; v < 4; ++v) { values[a][half * 4 + v] = four.v[v]; }
+      }
     }
     problem.template store<8>(row, first_column + column, smaller(left, 8), values);
   }

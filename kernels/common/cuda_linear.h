@@ -66,8 +66,7 @@ template <int kK> R1_DEVICE int elements_of_eight(int at) {
 // The first `count` of the eight elements at p, then zeros; any alignment.
 R1_DEVICE u32x4 load_some(const bf16* p, int count) {
   u32 pairs[4];
-  R1_UNROLL
-  for (int i = 0; i < 4; ++i) {
+  R1_UNROLL for (int i = 0; i < 4; ++i) {
     const u32 low = 2 * i < count ? p[2 * i].bits : 0;
     const u32 high = 2 * i + 1 < count ? p[2 * i + 1].bits : 0;
     pairs[i] = low | high << 16;

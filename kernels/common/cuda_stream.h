@@ -39,6 +39,13 @@ template <class Shape> struct LinearStream {
   static constexpr int kStripFloats = 8 * kTokenTiles * kTokenStride;
   static constexpr int kSharedBytes = kStages * kStageBytes + kSlices * kStrips * kStripFloats * 4;
 
+  // Rows of x against a line: a thread's eights in the order of its weights.
+  static constexpr int kEights = 2 * kHalves;
+  struct Tokens {
+    Eight eights[kEights][kTokenTiles];
+  };
+  static constexpr bool kAhead = kTokenTiles == 1; // registers allow to load x a line ahead
+
   // A thread's part of a warp's work.
   struct Warp {
     const typename Shape::Weight* weights[kStripsPerWarp][2];
@@ -54,22 +61,17 @@ template <class Shape> struct LinearStream {
     R1_DEVICE Warp(const Problem& problem, const LinearWeights<Shape>& matrix, int first_column, u8* shared)
         : ring(shared + thread_index() * 16), group(warp_index() % kGroups), slice(warp_index() / kGroups) {
       const int g = lane_index() / 4, t = lane_index() % 4;
-      R1_UNROLL
-      for (int s = 0; s < kStripsPerWarp; ++s) {
+      R1_UNROLL for (int s = 0; s < kStripsPerWarp; ++s) {
         const int strip = group * kStripsPerWarp + s, accumulator = strip / kStripColumns;
         const int column = first_column + strip % kStripColumns * 16;
-        R1_UNROLL
-        for (int half = 0; half < 2; ++half) {
+        R1_UNROLL for (int half = 0; half < 2; ++half) {
           weights[s][half] = matrix.row(accumulator, column + half * 8 + g) + t * (Shape::kLine / 8);
           bytes[s][half] = matrix.copied_bytes(column + half * 8 + g);
         }
         scales[s] = Shape::kF8 ? matrix.scale(accumulator, column) : nullptr;
-        R1_UNROLL
-        for (int i = 0; i < kTokenTiles * 4; ++i)
-          sums[s][i / 4][i % 4] = 0;
+        R1_UNROLL for (int i = 0; i < kTokenTiles * 4; ++i) { sums[s][i / 4][i % 4] = 0; }
       }
-      R1_UNROLL
-      for (int i = 0; i < kTokenTiles; ++i) {
+      R1_UNROLL for (int i = 0; i < kTokenTiles; ++i) {
         present[i] = i * 8 + g < problem.count();
         tokens[i] = problem.source(i * 8 + g);
       }
@@ -79,77 +81,77 @@ template <class Shape> struct LinearStream {
     R1_DEVICE void copy(int round) const {
       const int line = slice + round * kSlices;
       if (line < Shape::kLines)
-        R1_UNROLL
-      for (int i = 0; i < kPieces; ++i)
-        copy_async16(ring + (round % kStages * kPieces + i) * kThreads * 16,
-                     weights[i / 4][i / 2 % 2] + line * Shape::kLine + i % 2 * (Shape::kLine / 2),
-                     bytes[i / 4][i / 2 % 2]);
+        R1_UNROLL for (int i = 0; i < kPieces; ++i) {
+          copy_async16(ring + (round % kStages * kPieces + i) * kThreads * 16,
+                       weights[i / 4][i / 2 % 2] + line * Shape::kLine + i % 2 * (Shape::kLine / 2),
+                       bytes[i / 4][i / 2 % 2]);
+        }
       copy_async_commit();
     }
 
     template <bool kAligned> R1_DEVICE void walk() {
-      R1_UNROLL
-      for (int round = 0; round < kStages - 1; ++round)
-        copy(round);
-      R1_ROLLED
-      for (int round = 0; slice + round * kSlices < Shape::kLines; ++round) {
+      R1_UNROLL for (int round = 0; round < kStages - 1; ++round) { copy(round); }
+      Tokens now, next;
+      if constexpr (kAhead)
+        load_tokens<kAligned>(now, slice);
+      R1_ROLLED for (int round = 0; slice + round * kSlices < Shape::kLines; ++round) {
+        const int line = slice + round * kSlices;
         copy(round + kStages - 1); // into the slot of the round before, which this thread has read
+        load_tokens<kAligned>(kAhead ? next : now, line + (kAhead ? kSlices : 0));
         copy_async_wait<kStages - 1>();
-        add<kAligned>(ring + round % kStages * kStageBytes, slice + round * kSlices);
+        add(ring + round % kStages * kStageBytes, now, line);
+        if constexpr (kAhead)
+          now = next;
       }
       copy_async_wait<0>();
     }
 
-    template <bool kAligned> R1_DEVICE void add(const u8* stage, int line) {
-      Eight x[2][kHalves][kTokenTiles];
+    // Past the last line as past k: zeros.
+    template <bool kAligned> R1_DEVICE void load_tokens(Tokens& x, int line) const {
       const int at = line * Shape::kLine + lane_index() % 4 * (Shape::kLine / 8);
-      R1_UNROLL
-      for (int piece = 0; piece < 2; ++piece)
-        R1_UNROLL
-      for (int half = 0; half < kHalves; ++half)
-        R1_UNROLL
-      for (int i = 0; i < kTokenTiles; ++i)
-        x[piece][half][i] =
-            eight(load_token<kAligned>(tokens[i], present[i], at + piece * (Shape::kLine / 2) + half * 8));
-      R1_UNROLL
-      for (int s = 0; s < kStripsPerWarp; ++s) {
-        float parts[kTokenTiles][4] = {}; // of this line, whose scale is to come
-        R1_UNROLL
-        for (int piece = 0; piece < 2; ++piece) {
+      R1_UNROLL for (int e = 0; e < kEights; ++e) {
+        const int k = at + e / kHalves * (Shape::kLine / 2) + e % kHalves * 8;
+        R1_UNROLL for (int i = 0; i < kTokenTiles; ++i) {
+          x.eights[e][i] = eight(load_token<kAligned>(tokens[i], present[i], k));
+        }
+      }
+    }
+
+    R1_DEVICE void add(const u8* stage, const Tokens& x, int line) {
+      R1_UNROLL for (int s = 0; s < kStripsPerWarp; ++s) {
+        float parts[2][kTokenTiles][4] = {}; // of this line, whose scale is to come: a chain for each piece
+        R1_UNROLL for (int e = 0; e < kEights; ++e) {
+          const int piece = e / kHalves;
           const u32x4 low = load16(stage + (s * 4 + piece) * kThreads * 16);
           const u32x4 high = load16(stage + (s * 4 + 2 + piece) * kThreads * 16);
-          R1_UNROLL
-          for (int half = 0; half < kHalves; ++half)
-            R1_UNROLL
-          for (int step = 0; step < 2; ++step)
-            R1_UNROLL
-          for (int i = 0; i < kTokenTiles; ++i)
+          R1_UNROLL for (int i = 0; i < 2 * kTokenTiles; ++i) {
+            const int step = i / kTokenTiles, token = i % kTokenTiles;
             if constexpr (Shape::kF8)
-              multiply(parts[i], widen(low, half), widen(high, half), x[piece][half][i], step);
+              multiply(parts[piece][token], widen(low, e % 2), widen(high, e % 2), x.eights[e][token], step);
             else
-              multiply(sums[s][i], eight(low), eight(high), x[piece][half][i], step);
+              multiply(sums[s][token], eight(low), eight(high), x.eights[e][token], step);
+          }
         }
         if constexpr (Shape::kF8) {
           const float scale = scales[s][line];
-          R1_UNROLL
-          for (int i = 0; i < kTokenTiles * 4; ++i)
-            sums[s][i / 4][i % 4] += scale * parts[i / 4][i % 4];
+          R1_UNROLL for (int i = 0; i < kTokenTiles * 4; ++i) {
+            sums[s][i / 4][i % 4] += scale * (parts[0][i / 4][i % 4] + parts[1][i / 4][i % 4]);
+          }
         }
       }
     }
 
     R1_DEVICE void hand_over(float* results) const {
       const int g = lane_index() / 4, t = lane_index() % 4;
-      R1_UNROLL
-      for (int s = 0; s < kStripsPerWarp; ++s)
-        R1_UNROLL
-      for (int i = 0; i < kTokenTiles; ++i) {
-        float* tile = results + (slice * kStrips + group * kStripsPerWarp + s) * kStripFloats +
-                      (i * 8 + 2 * t) * kTokenStride + g;
-        tile[0] = sums[s][i][0];
-        tile[kTokenStride] = sums[s][i][1];
-        tile[8] = sums[s][i][2];
-        tile[kTokenStride + 8] = sums[s][i][3];
+      R1_UNROLL for (int s = 0; s < kStripsPerWarp; ++s) {
+        R1_UNROLL for (int i = 0; i < kTokenTiles; ++i) {
+          float* tile = results + (slice * kStrips + group * kStripsPerWarp + s) * kStripFloats +
+                        (i * 8 + 2 * t) * kTokenStride + g;
+          tile[0] = sums[s][i][0];
+          tile[kTokenStride] = sums[s][i][1];
+          tile[8] = sums[s][i][2];
+          tile[kTokenStride + 8] = sums[s][i][3];
+        }
       }
     }
   };
@@ -163,9 +165,9 @@ template <class Shape> struct LinearStream {
     return load_some(row + at, count);
   }
 
-  // Problem: `int count()` rows, at most tile_m; `const bf16* source(int i)`, row i of x (i up to tile_m - 1, but only rows that are
-  // there are read);
-  // `bool aligned()`; `store<V>(i, column, count, values)`, the epilogue.
+  // Problem: `int count()` rows, at most tile_m; `const bf16* source(int i)`, row i of x, for i up to tile_m - 1,
+  // though only rows that are there are read; `bool aligned()`; `store<V>(i, column, count, values)`, the
+  // epilogue.
   template <class Problem>
   R1_DEVICE static void tile(const Problem& problem, const LinearWeights<Shape>& weights, int first_column,
                              u8* shared) {
@@ -190,16 +192,13 @@ template <class Shape> struct LinearStream {
       if (left <= 0)
         continue;
       float values[Shape::kAccumulators][4] = {};
-      R1_UNROLL
-      for (int a = 0; a < Shape::kAccumulators; ++a)
-        R1_UNROLL
-      for (int slice = 0; slice < kSlices; ++slice) {
-        const auto part = load_vector<float, 4>(
-            results + (slice * kStrips + a * kStripColumns + column / 16) * kStripFloats +
-            row * kTokenStride + column % 16);
-        R1_UNROLL
-        for (int j = 0; j < 4; ++j)
-          values[a][j] += part.v[j];
+      R1_UNROLL for (int a = 0; a < Shape::kAccumulators; ++a) {
+        R1_UNROLL for (int slice = 0; slice < kSlices; ++slice) {
+          const auto part = load_vector<float, 4>(
+              results + (slice * kStrips + a * kStripColumns + column / 16) * kStripFloats +
+              row * kTokenStride + column % 16);
+          R1_UNROLL for (int j = 0; j < 4; ++j) { values[a][j] += part.v[j]; }
+        }
       }
       problem.template store<4>(row, first_column + column, smaller(left, 4), values);
     }

@@ -49,13 +49,11 @@ template <class Shape> struct LinearTiles {
       const int piece = thread_index() % 8, weight_piece = thread_index() % kPieces;
       target = Layout::x(row, piece);
       weight_target = Layout::weight(weight_row, weight_piece);
-      R1_UNROLL
-      for (int i = 0; i < kTimes; ++i)
-        x[i] = problem.source(row + i * kRows) + piece * 8;
-      R1_UNROLL
-      for (int i = 0; i < kWeightTimes; ++i)
+      R1_UNROLL for (int i = 0; i < kTimes; ++i) { x[i] = problem.source(row + i * kRows) + piece * 8; }
+      R1_UNROLL for (int i = 0; i < kWeightTimes; ++i) {
         weights[i] =
             matrix.row(accumulator(i), column(i)) + weight_piece * (16 / int(sizeof(typename Shape::Weight)));
+      }
     }
 
     R1_DEVICE int accumulator(int i) const { return (weight_row + i * kWeightRows) / Shape::kTileN; }
@@ -66,16 +64,18 @@ template <class Shape> struct LinearTiles {
     R1_DEVICE void copy(u8* stage, int step) const {
       const int at = step * kStepLength, count = elements_of_eight<Shape::kK>(at + thread_index() % 8 * 8);
       if (aligned)
-        R1_UNROLL
-      for (int i = 0; i < kTimes; ++i)
-        copy_async16(stage + target + i * kRows * 128, x[i] + at, row + i * kRows < rows ? count * 2 : 0);
-      else R1_UNROLL for (int i = 0; i < kTimes; ++i)
+        R1_UNROLL for (int i = 0; i < kTimes; ++i) {
+          copy_async16(stage + target + i * kRows * 128, x[i] + at, row + i * kRows < rows ? count * 2 : 0);
+        }
+      else
+        R1_UNROLL for (int i = 0; i < kTimes; ++i) {
           store16(stage + target + i * kRows * 128, load_some(x[i] + at, row + i * kRows < rows ? count : 0));
-      R1_UNROLL
-      for (int i = 0; i < kWeightTimes; ++i)
+        }
+      R1_UNROLL for (int i = 0; i < kWeightTimes; ++i) {
         if (kColumns % kWeightRows == 0 || weight_row + i * kWeightRows < kColumns)
           copy_async16(stage + weight_target + i * kWeightRows * Layout::kWeightBytes, weights[i] + at,
                        LinearWeights<Shape>::copied_bytes(column(i)));
+      }
       copy_async_commit();
     }
   };
@@ -96,12 +96,11 @@ template <class Shape> struct LinearTiles {
   }
 
   R1_DEVICE static void walk(Warp& warp, const Copier& copier, u8* shared) {
-    R1_UNROLL
-    for (int step = 0; step < kStages - 1; ++step)
+    R1_UNROLL for (int step = 0; step < kStages - 1; ++step) {
       fill(copier, shared, step * Layout::kBytes, step);
+    }
     int read = 0, written = (kStages - 1) * Layout::kBytes; // where in the ring
-    R1_ROLLED
-    for (int step = 0; step < kSteps; ++step) {
+    R1_ROLLED for (int step = 0; step < kSteps; ++step) {
       copy_async_wait<kStages - 2>();
       sync_block();
       fill(copier, shared, written, step + kStages - 1);

@@ -42,13 +42,10 @@ template <class Shape> struct WarpTile {
 
   R1_DEVICE WarpTile(const LinearWeights<Shape>& matrix, int block_column)
       : row(warp_index() % kDown * kWarpM), column(warp_index() / kDown * kWarpN) {
-    R1_UNROLL
-    for (int i = 0; i < kBlocksN; ++i) {
+    R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
       const int at = column + i * 16;
       scales[i] = Shape::kF8 ? matrix.scale(at / Shape::kTileN, block_column + at % Shape::kTileN) : nullptr;
-      R1_UNROLL
-      for (int v = 0; v < kBlocksM * 4; ++v)
-        sums[i][v / 4][v % 4] = 0;
+      R1_UNROLL for (int v = 0; v < kBlocksM * 4; ++v) { sums[i][v / 4][v % 4] = 0; }
     }
   }
 
@@ -66,21 +63,16 @@ template <class Shape> struct WarpTile {
     const int first_rows = stage + Layout::weight(column + lane % 16, lane / 16);
     // Lanes in eights: (rows 0..7, k 0..7), (0..7, 8..15), (8..15, 0..7), (8..15, 8..15).
     const int first_columns = stage + Layout::x(row + lane / 16 * 8 + lane % 8, lane / 8 % 2);
-    R1_UNROLL
-    for (int k = 0; k < kStepLength / 16; ++k) {
+    R1_UNROLL for (int k = 0; k < kStepLength / 16; ++k) {
       // Two pieces on. Moved about as pieces are, that is a changed bit; of the sum, lest all four be kept.
       const u8* rows = shared + (first_rows ^ k * 32);
       const u8* columns = shared + (first_columns ^ k * 32);
       u32 weights[kBlocksN][4];
-      R1_UNROLL
-      for (int i = 0; i < kBlocksN; ++i)
-        load_matrix_x4(weights[i], rows + i * 16 * 128);
-      R1_UNROLL
-      for (int j = 0; j < kBlocksM; j += 2) {
+      R1_UNROLL for (int i = 0; i < kBlocksN; ++i) { load_matrix_x4(weights[i], rows + i * 16 * 128); }
+      R1_UNROLL for (int j = 0; j < kBlocksM; j += 2) {
         u32 x[4];
         load_matrix_x4(x, columns + j * 8 * 128);
-        R1_UNROLL
-        for (int i = 0; i < kBlocksN; ++i) {
+        R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
           mma_m16n8k16(sums[i][j], weights[i], x[0], x[1]);
           mma_m16n8k16(sums[i][j + 1], weights[i], x[2], x[3]);
         }
@@ -95,28 +87,24 @@ template <class Shape> struct WarpTile {
     const u8* rows = shared + stage + Layout::weight(column + g, t);
     const int first_columns = stage + Layout::x(row + g, 2 * t);
     u32x4 low[kBlocksN], high[kBlocksN];
-    R1_UNROLL
-    for (int i = 0; i < kBlocksN; ++i) {
+    R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
       low[i] = load16(rows + i * 16 * 64);
       high[i] = load16(rows + (i * 16 + 8) * 64);
     }
-    R1_UNROLL
-    for (int half = 0; half < 2; ++half) {
+    R1_UNROLL for (int half = 0; half < 2; ++half) {
       const u8* columns = shared + (first_columns ^ half * 16);
       Eight wide_low[kBlocksN], wide_high[kBlocksN];
-      R1_UNROLL
-      for (int i = 0; i < kBlocksN; ++i) {
+      R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
         wide_low[i] = widen(low[i], half);
         wide_high[i] = widen(high[i], half);
       }
-      R1_UNROLL
-      for (int j = 0; j < kBlocksM; ++j) {
+      R1_UNROLL for (int j = 0; j < kBlocksM; ++j) {
         const Eight x = eight(load16(columns + j * 8 * 128));
-        R1_UNROLL
-        for (int k = 0; k < 2; ++k)
-          R1_UNROLL
-        for (int i = 0; i < kBlocksN; ++i)
-          multiply(parts[i][j], wide_low[i], wide_high[i], x, k);
+        R1_UNROLL for (int k = 0; k < 2; ++k) {
+          R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
+            multiply(parts[i][j], wide_low[i], wide_high[i], x, k);
+          }
+        }
       }
     }
     if (step % 2 == 1)
@@ -124,19 +112,16 @@ template <class Shape> struct WarpTile {
   }
 
   R1_DEVICE void begin_line() {
-    R1_UNROLL
-    for (int i = 0; i < kBlocksN; ++i)
-      R1_UNROLL
-    for (int v = 0; v < kBlocksM * 4; ++v)
-      parts[i][v / 4][v % 4] = 0;
+    R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
+      R1_UNROLL for (int v = 0; v < kBlocksM * 4; ++v) { parts[i][v / 4][v % 4] = 0; }
+    }
   }
   R1_DEVICE void end_line(int line) {
-    R1_UNROLL
-    for (int i = 0; i < kBlocksN; ++i) {
+    R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
       const float scale = scales[i][line];
-      R1_UNROLL
-      for (int v = 0; v < kBlocksM * 4; ++v)
+      R1_UNROLL for (int v = 0; v < kBlocksM * 4; ++v) {
         sums[i][v / 4][v % 4] += scale * parts[i][v / 4][v % 4];
+      }
     }
   }
 
@@ -144,13 +129,13 @@ template <class Shape> struct WarpTile {
   R1_DEVICE void hand_over(float* results, int stride) const {
     const int g = lane_index() / 4, t = lane_index() % 4;
     float* first = results + (row + 2 * t) * stride + column + g;
-    R1_UNROLL
-    for (int i = 0; i < kBlocksN; ++i)
-      R1_UNROLL
-    for (int j = 0; j < kBlocksM; ++j)
-      R1_UNROLL
-    for (int v = 0; v < 4; ++v)
-      first[(j * 8 + v % 2) * stride + i * 16 + v / 2 * 8] = sums[i][j][v];
+    R1_UNROLL for (int i = 0; i < kBlocksN; ++i) {
+      R1_UNROLL for (int j = 0; j < kBlocksM; ++j) {
+        R1_UNROLL for (int v = 0; v < 4; ++v) {
+          first[(j * 8 + v % 2) * stride + i * 16 + v / 2 * 8] = sums[i][j][v];
+        }
+      }
+    }
   }
 };
 

@@ -105,10 +105,10 @@ private:
       barrier_expect(full, kStageBytes);
       u8* slot = ring.slot(step);
       tma_load_3d(slot, maps, full, step * kLine, place.part, place.first);
-      R1_UNROLL
-      for (int a = 0; a < Shape::kAccumulators; ++a)
+      R1_UNROLL for (int a = 0; a < Shape::kAccumulators; ++a) {
         tma_load_3d(slot + (kTileM + a * Shape::kTileN) * 128, maps + 1, full, step * kLine, place.column,
                     place.part * Shape::kAccumulators + a);
+      }
     }
   }
 
@@ -129,12 +129,12 @@ private:
     const u64 w = wgmma_descriptor_128b(ring.slot(step) + kTileM * 128);
     wgmma_fence_registers(sums);
     wgmma_fence();
-    R1_UNROLL
-    for (int k = 0; k < 4; ++k)
+    R1_UNROLL for (int k = 0; k < 4; ++k) {
       if constexpr (kF8)
         wgmma_m64nNk32_e4m3<kColumns>(sums, wgmma_advance(x, k * 32), wgmma_advance(w, k * 32), add || k > 0);
       else
         wgmma_m64nNk16_bf16<kColumns>(sums, wgmma_advance(x, k * 32), wgmma_advance(w, k * 32), add || k > 0);
+    }
     wgmma_commit();
     wgmma_fence_registers(sums);
   }
@@ -163,9 +163,7 @@ private:
     const float* low = x_scales + smaller(consumer_row(), rows - 1) * kSteps;
     const float* high = x_scales + smaller(consumer_row() + 8, rows - 1) * kSteps;
     float parts[kSums];
-    R1_UNROLL
-    for (int i = 0; i < kSums; ++i)
-      sums[i] = 0;
+    R1_UNROLL for (int i = 0; i < kSums; ++i) { sums[i] = 0; }
     for (int step = 0; step < kSteps; ++step) {
       const float x_scale[2] = {low[step], high[step]};
       barrier_wait(ring.full + step % kStages, Ring::parity(step));
@@ -173,9 +171,9 @@ private:
       wgmma_wait<0>();
       wgmma_fence_registers(parts);
       release(ring, step);
-      R1_UNROLL
-      for (int i = 0; i < kSums; ++i)
+      R1_UNROLL for (int i = 0; i < kSums; ++i) {
         sums[i] += parts[i] * (x_scale[i / 2 % 2] * scales[i / 8 * kSteps + step]);
+      }
     }
   }
 };

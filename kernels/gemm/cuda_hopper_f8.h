@@ -120,38 +120,33 @@ private:
       room.wait_empty(step);
       barrier_expect(full, kStageBytes);
       u8* slot = room.slot(step);
-      R1_UNROLL
-      for (int half = 0; half < 2; ++half)
+      R1_UNROLL for (int half = 0; half < 2; ++half) {
         tma_load_3d(slot + half * kXHalf, maps, full, step * kLine + half * 64, place.part, place.first);
-      R1_UNROLL
-      for (int a = 0; a < Shape::kAccumulators; ++a)
+      }
+      R1_UNROLL for (int a = 0; a < Shape::kAccumulators; ++a) {
         tma_load_3d(slot + 2 * kXHalf + a * Shape::kTileN * kLine, maps + 1, full, step * kLine, place.column,
                     place.part * Shape::kAccumulators + a);
+      }
     }
   }
 
-  // 16 weights at a time: eight neighbouring threads take a row. Those of the second half store their two pieces
-  // in the other order, so that the eight touch all banks.
+  // 16 weights at a time, kAtOnce times for the sake of latency. Eight neighbouring threads take a row; those of
+  // its second half store their two pieces in the other order, so that the eight touch all banks.
   R1_DEVICE static void widen_lines(const Room& room) {
-    const int thread = thread_index() - kConsumers - 32;
+    constexpr int kPieces = kColumns * 8, kAtOnce = 4;
     for (int step = 0; step < kSteps; ++step) {
       room.wait_full(step);
       room.wait_taken(step);
       const u8* from = room.slot(step) + 2 * kXHalf;
       u8* to = room.buffer(step);
-      R1_UNROLL
-      for (int i = 0; i < kColumns * 8; i += kWideners) {
-        const int row = (i + thread) / 8, piece = (i + thread) % 8, half = piece / 4;
-        if (kColumns * 8 % kWideners == 0 || row < kColumns) {
-          const u32x4 bytes = load16(from + row * kLine + piece * 16);
-          u8* line = to + half * kWideHalf + row * 128;
-          R1_UNROLL
-          for (int j = 0; j < 2; ++j) {
-            const int which = j ^ half;
-            const Eight wide = widen(bytes, which);
-            store16(line + ((piece % 4 * 2 + which) ^ row % 8) * 16,
-                    {wide.pairs[0], wide.pairs[1], wide.pairs[2], wide.pairs[3]});
-          }
+      R1_ROLLED for (int i = thread_index() - kConsumers - 32; i < kPieces; i += kAtOnce * kWideners) {
+        u32x4 bytes[kAtOnce];
+        R1_UNROLL for (int j = 0; j < kAtOnce; ++j) {
+          bytes[j] = load16(from + smaller(i + j * kWideners, kPieces - 1) * 16);
+        }
+        R1_UNROLL for (int j = 0; j < kAtOnce; ++j) {
+          if (i + j * kWideners < kPieces)
+            store_wide(to, i + j * kWideners, bytes[j]);
         }
       }
       fence_async_proxy(); // what was stored is read by wgmma
@@ -161,11 +156,20 @@ private:
     }
   }
 
+  R1_DEVICE static void store_wide(u8* to, int index, const u32x4& bytes) {
+    const int row = index / 8, piece = index % 8, half = piece / 4;
+    u8* line = to + half * kWideHalf + row * 128;
+    R1_UNROLL for (int j = 0; j < 2; ++j) {
+      const int which = j ^ half;
+      const Eight wide = widen(bytes, which);
+      store16(line + ((piece % 4 * 2 + which) ^ row % 8) * 16,
+              {wide.pairs[0], wide.pairs[1], wide.pairs[2], wide.pairs[3]});
+    }
+  }
+
   R1_DEVICE static void sum(const Room& room, const float* scales, float (&sums)[kSums]) {
     float parts[kSums];
-    R1_UNROLL
-    for (int i = 0; i < kSums; ++i)
-      sums[i] = 0;
+    R1_UNROLL for (int i = 0; i < kSums; ++i) { sums[i] = 0; }
     for (int step = 0; step < kSteps; ++step) {
       room.wait_full(step);
       room.wait_wide(step);
@@ -173,10 +177,10 @@ private:
       const u64 w = wgmma_descriptor_128b(room.buffer(step));
       wgmma_fence_registers(parts);
       wgmma_fence();
-      R1_UNROLL
-      for (int k = 0; k < 8; ++k)
+      R1_UNROLL for (int k = 0; k < 8; ++k) {
         wgmma_m64nNk16_bf16<kColumns>(parts, wgmma_advance(x, k / 4 * kXHalf + k % 4 * 32),
                                       wgmma_advance(w, k / 4 * kWideHalf + k % 4 * 32), k > 0);
+      }
       wgmma_commit();
       wgmma_fence_registers(parts);
       wgmma_wait<0>();
@@ -185,9 +189,7 @@ private:
         barrier_arrive(room.taken + step % 2);
         barrier_arrive(room.empty + step % kStages);
       }
-      R1_UNROLL
-      for (int i = 0; i < kSums; ++i)
-        sums[i] += parts[i] * scales[i / 8 * kSteps + step];
+      R1_UNROLL for (int i = 0; i < kSums; ++i) { sums[i] += parts[i] * scales[i / 8 * kSteps + step]; }
     }
   }
 };

@@ -22,11 +22,11 @@ R1_DEVICE void finish_groups(const Problem& problem, int first_column, const flo
                              float* results) {
   constexpr int kStride = kGroupResultStride<kSums * 2>;
   sync_threads(1, kConsumers); // both groups are done with the ring
-  R1_UNROLL
-  for (int i = 0; i < kSums; i += 2)
+  R1_UNROLL for (int i = 0; i < kSums; i += 2) {
     store_vector<float, 2>(results + (consumer_row() + i / 2 % 2 * 8) * kStride + i / 4 * 8 +
                                lane_index() % 4 * 2,
                            {{sums[i], sums[i + 1]}});
+  }
   sync_threads(1, kConsumers);
   finish_tile<Shape, kConsumers, kStride>(problem, first_column, thread_index(), results);
   fence_async_proxy(); // a next tile's copies come after these results
