@@ -18,9 +18,11 @@ uint8_t* bytes_at(uintptr_t address) { return reinterpret_cast<uint8_t*>(address
 
 } // namespace
 
-Memory::~Memory() {
+void Memory::clear() {
   for (const auto& [address, range] : ranges_)
     munmap(bytes_at(range.map), range.map_bytes);
+  ranges_.clear();
+  used_ = 0;
 }
 
 uintptr_t Memory::allocate(uint64_t bytes) {

@@ -12,7 +12,8 @@ class Memory {
 public:
   Memory() = default;
   Memory(const Memory&) = delete;
-  ~Memory();
+  ~Memory() { clear(); }
+  void clear(); // frees all
 
   // 256-byte aligned and full of NaN, up to some size; 0 where the system has no memory.
   uintptr_t allocate(uint64_t bytes);

@@ -1,7 +1,7 @@
 // The contract with a CUDA image, restated: the runtime includes nothing of kernels/. kernels/primitives/cuda/base.h is
 // the original, and test/unit/runtime/device/cuda/abi_test.cpp asserts that both agree.
 //
-// A kernel has one parameter, Arguments, or two: its launch's tensor maps, as one array, follow.
+// A kernel has one parameter, KernelArguments ("Arguments" there), or two: its launch's tensor maps, as one array, follow.
 #pragma once
 #include <cstdint>
 
@@ -10,7 +10,7 @@ namespace r1::cuda {
 inline constexpr int kDimCount = 3; // Tokens, LogitRows, Context
 inline constexpr int kMaxBuffers = 24;
 
-struct Arguments {
+struct KernelArguments {
   const int32_t* dims; // in device memory
   void* buffers[kMaxBuffers];
 };

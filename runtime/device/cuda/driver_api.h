@@ -78,7 +78,7 @@ struct NodeParams {
   Context context; // null: the current one
 };
 
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   uint64_t opaque[16];
 };
 enum MapType : int { kMapU8 = 0, kMapI32 = 3, kMapF16 = 6, kMapF32 = 7, kMapBF16 = 9 };

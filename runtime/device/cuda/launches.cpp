@@ -22,7 +22,7 @@ uint32_t blocks(const Launch& launch, const Bucket& bucket) {
 // kernelParams of a launch: the arguments, and the maps where there are some.
 struct Params {
   explicit Params(const Launch& launch)
-      : pointers{const_cast<Arguments*>(&launch.arguments),
+      : pointers{const_cast<KernelArguments*>(&launch.arguments),
                  const_cast<driver::TensorMap*>(launch.maps.data())} {}
   void* pointers[2];
 };

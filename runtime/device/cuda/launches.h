@@ -19,7 +19,7 @@ struct Places {
 struct Launch {
   driver::Kernel kernel;
   uint32_t threads, shared_bytes;
-  Arguments arguments;
+  KernelArguments arguments;
   std::vector<driver::TensorMap> maps;
   std::vector<artifact::GridFactor> grid;
   bool after;

@@ -99,7 +99,7 @@ Status fill(const Context& context, const artifact::Target& target, const Image&
     int64_t elements = int64_t(t.bytes() / element_bytes(t.type()));
     if (elements == 0)
       continue;
-    Arguments arguments{};
+    KernelArguments arguments{};
     arguments.buffers[0] = reinterpret_cast<void*>(memory.address() + t.offset());
     arguments.buffers[1] = reinterpret_cast<void*>(requests.address() + i * sizeof(FillRequest));
     void* params[] = {&arguments};
