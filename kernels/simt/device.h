@@ -53,4 +53,22 @@ void copy_async(void* shared, const void* global, int bytes, Place place);
 void copy_async_commit();
 void copy_async_wait(int groups);
 
+// The number by which instructions and descriptors name a byte of shared memory.
+u32 shared_address(const void* p, Place place = Place::here());
+
+void phase_init(void* barrier, int count, Place place);
+void phase_invalidate(void* barrier, Place place);
+void phase_arrive(void* barrier, int bytes, Place place);
+void phase_wait(void* barrier, int parity, Place place);
+
+void tma_load(void* shared, const void* map, void* barrier, const int* at, int rank, Place place);
+void tma_store(const void* map, const void* shared, const int* at, int rank, Place place);
+void tma_store_commit();
+void tma_store_wait(int groups);
+
+void wgmma_fence(Place place);
+void wgmma_commit(Place place);
+void wgmma_wait(int groups, Place place);
+void wgmma(float* d, u64 a, u64 b, bool accumulate, int n, bool e4m3, Place place);
+
 } // namespace r1::simt

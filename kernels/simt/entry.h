@@ -1,7 +1,7 @@
 // What a kernel built for the host exports: its entry, and what the driver stand-in must know to launch it.
 #pragma once
 
-#define R1_SIMT_EXPORT __attribute__((visibility("default"), used))
+#define R1_SIMT_EXPORT __attribute__((visibility("default")))
 
 namespace r1::simt {
 

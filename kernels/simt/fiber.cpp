@@ -9,9 +9,8 @@
 #error "the emulator switches fibers in x86-64 assembly; add the switch of this processor"
 #endif
 
-// Saves what a function must preserve, and jumps instead of returning: a return into another stack is always
-// mispredicted, while all lanes of a warp jump to the same place.
-extern "C" void r1_simt_switch(void** save, void* to);
+// Saves what a function must preserve. The lanes of a warp mostly stand still at the same place, so that this
+// return, and those of the callers, go where the processor predicts.
 asm(R"(
 .text
 .globl r1_simt_switch
@@ -32,8 +31,7 @@ r1_simt_switch:
   popq %r12
   popq %rbx
   popq %rbp
-  popq %rcx
-  jmp *%rcx
+  ret
 .size r1_simt_switch,.-r1_simt_switch
 )");
 
@@ -43,18 +41,11 @@ namespace {
 constexpr size_t kGuardBytes = 4096;
 constexpr size_t kStaggerBytes = 8192; // of a stack, given up to staggering
 
-#ifdef R1_SIMT_ASAN
-thread_local Context* left_context; // by the switch under way
-#endif
-
-void finish_switch([[maybe_unused]] void* fake_stack) {
-#ifdef R1_SIMT_ASAN
-  Context* left = left_context;
-  __sanitizer_finish_switch_fiber(fake_stack, &left->stack_bottom, &left->stack_size);
-#endif
-}
-
 } // namespace
+
+#ifdef R1_SIMT_ASAN
+thread_local Context* left_context = nullptr;
+#endif
 
 unsigned char* make_stack() {
   void* memory = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE,
@@ -78,17 +69,5 @@ void prepare(Context& context, unsigned char* stack, int index, void (*entry)())
   context.stack_size = kStackBytes;
   context.fake_stack = nullptr;
 }
-
-void switch_context(Context& from, Context& to, [[maybe_unused]] bool last) {
-#ifdef R1_SIMT_ASAN
-  left_context = &from;
-  __sanitizer_start_switch_fiber(last ? nullptr : &from.fake_stack, to.stack_bottom, to.stack_size);
-#endif
-  sanitizer::switch_to(to.race_fiber);
-  r1_simt_switch(&from.stack_pointer, to.stack_pointer);
-  finish_switch(from.fake_stack);
-}
-
-void entered_fiber() { finish_switch(nullptr); }
 
 } // namespace r1::simt

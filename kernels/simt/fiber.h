@@ -5,6 +5,9 @@
 
 #include <cstddef>
 
+// In assembly: saves the registers that a function must preserve, and the stack pointer.
+extern "C" void r1_simt_switch(void** save, void* to);
+
 namespace r1::simt {
 
 struct Context {
@@ -29,10 +32,26 @@ void free_stack(unsigned char* stack);
 // which would otherwise all fall on the same cache lines.
 void prepare(Context& context, unsigned char* stack, int index, void (*entry)());
 
-// Leaves `from` for `to`. `last`: from is never returned to.
-void switch_context(Context& from, Context& to, bool last);
+#ifdef R1_SIMT_ASAN
+extern thread_local Context* left_context; // by the switch under way
+#endif
 
-// The first thing a fiber does.
-void entered_fiber();
+// The first thing a fiber does, and whoever is returned to.
+inline void entered_context([[maybe_unused]] void* fake_stack) {
+#ifdef R1_SIMT_ASAN
+  __sanitizer_finish_switch_fiber(fake_stack, &left_context->stack_bottom, &left_context->stack_size);
+#endif
+}
+
+// Leaves `from` for `to`. `last`: from is never returned to.
+inline void switch_context(Context& from, Context& to, [[maybe_unused]] bool last) {
+#ifdef R1_SIMT_ASAN
+  left_context = &from;
+  __sanitizer_start_switch_fiber(last ? nullptr : &from.fake_stack, to.stack_bottom, to.stack_size);
+#endif
+  sanitizer::switch_to(to.race_fiber);
+  r1_simt_switch(&from.stack_pointer, to.stack_pointer);
+  entered_context(from.fake_stack);
+}
 
 } // namespace r1::simt

@@ -34,64 +34,82 @@ struct Mma {
   u32 b0, b1;
 };
 
-// kWidth elements a register; k is kWidth * 8.
-template <int kWidth> struct Operands {
-  static constexpr int kK = kWidth * 8;
-  float a[16][kK];
-  float b[kK][8];
+using Floats = float __attribute__((vector_size(32)));
+using Words = u32 __attribute__((vector_size(32)));
 
-  void take(void** arguments) {
+Floats widen(Words x, int part, int parts) {
+  if (parts == 2)
+    return (Floats)(part ? x & 0xffff0000 : x << 16);
+  const Words magnitude = x >> part * 8 & 0x7f, sign = (x >> part * 8 & 0x80) << 24;
+  const Words nan = (Words)(magnitude == 0x7f) & 0x7fc00000;
+  return (Floats)((Words)((Floats)(magnitude << 20) * 0x1p120f) | nan | sign); // see to_float in convert.h
+}
+
+// The operands with k in an order of its own, the same for both: parts of registers, then registers.
+template <int kParts> struct Operands {
+  static constexpr int kK = kParts * 8;
+  alignas(32) float a[16][kK];
+  alignas(32) float b[kK][8];
+
+  __attribute__((always_inline)) void take(void** arguments) {
+    alignas(32) u32 a_words[16][8], b_words[8][8];
     for (int lane = 0; lane < 32; ++lane) {
       const auto* mine = static_cast<const Mma*>(arguments[lane]);
       const int g = lane / 4, t = lane % 4;
-      for (int i = 0; i < kWidth; ++i) {
-        const int k = t * kWidth + i, shift = i * (32 / kWidth);
-        a[g][k] = widen(mine->a[0] >> shift);
-        a[g + 8][k] = widen(mine->a[1] >> shift);
-        a[g][k + kK / 2] = widen(mine->a[2] >> shift);
-        a[g + 8][k + kK / 2] = widen(mine->a[3] >> shift);
-        b[k][g] = widen(mine->b0 >> shift);
-        b[k + kK / 2][g] = widen(mine->b1 >> shift);
-      }
+      a_words[g][t] = mine->a[0];
+      a_words[g + 8][t] = mine->a[1];
+      a_words[g][t + 4] = mine->a[2];
+      a_words[g + 8][t + 4] = mine->a[3];
+      b_words[t][g] = mine->b0;
+      b_words[t + 4][g] = mine->b1;
     }
-  }
-  static float widen(u32 bits) {
-    if constexpr (kWidth == 2)
-      return widen_bf16(bits);
-    else
-      return widen_e4m3(u8(bits));
+    for (int part = 0; part < kParts; ++part) {
+      for (int m = 0; m < 16; ++m)
+        *(Floats*)&a[m][part * 8] = widen(*(const Words*)a_words[m], part, kParts);
+      for (int k = 0; k < 8; ++k)
+        *(Floats*)b[part * 8 + k] = widen(*(const Words*)b_words[k], part, kParts);
+    }
   }
 };
 
-using Row = float __attribute__((vector_size(32)));
+float& element(void** arguments, int m, int n) {
+  return static_cast<Mma*>(arguments[m % 8 * 4 + n / 2])->d[m / 8 * 2 + n % 2];
+}
 
-template <int kWidth> void complete_mma(void** arguments) {
-  Operands<kWidth> x;
+template <int kParts> __attribute__((always_inline)) inline void multiply(void** arguments) {
+  Operands<kParts> x;
   x.take(arguments);
-  const bool hopper = block().schedule.hopper_sums;
   for (int m = 0; m < 16; ++m) {
-    alignas(32) float sums[8] = {};
-    if (!hopper) {
-      Row sum = {};
-      for (int k = 0; k < x.kK; ++k) {
-        Row b;
-        std::memcpy(&b, x.b[k], sizeof b);
-        sum += x.a[m][k] * b;
-      }
-      std::memcpy(sums, &sum, sizeof sum);
-    }
-    for (int n = 0; n < 8; ++n) {
-      float& d = static_cast<Mma*>(arguments[m % 8 * 4 + n / 2])->d[m / 8 * 2 + n % 2];
-      if (hopper) {
+    Floats sum = {};
+    for (int k = 0; k < x.kK; ++k)
+      sum += x.a[m][k] * *(const Floats*)x.b[k];
+    for (int n = 0; n < 8; ++n)
+      element(arguments, m, n) += sum[n];
+  }
+}
+
+// The same function twice: the results are the same bits, the second is four times as fast.
+template <int kParts> void multiply_plain(void** arguments) { multiply<kParts>(arguments); }
+template <int kParts> __attribute__((target("avx2"))) void multiply_avx2(void** arguments) {
+  multiply<kParts>(arguments);
+}
+
+template <int kParts> void complete_mma(void** arguments) {
+  if (block().schedule.hopper_sums) {
+    Operands<kParts> x;
+    x.take(arguments);
+    for (int m = 0; m < 16; ++m)
+      for (int n = 0; n < 8; ++n) {
         float column[x.kK];
         for (int k = 0; k < x.kK; ++k)
           column[k] = x.b[k][n];
-        d = hopper_sum(d, x.a[m], column, x.kK, kWidth == 2 ? kHopperBf16 : kHopperE4m3);
-      } else {
-        d += sums[n];
+        float& d = element(arguments, m, n);
+        d = hopper_sum(d, x.a[m], column, x.kK, kParts == 2 ? kHopperBf16 : kHopperE4m3);
       }
-    }
+    return;
   }
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  avx2 ? multiply_avx2<kParts>(arguments) : multiply_plain<kParts>(arguments);
 }
 
 } // namespace
@@ -105,7 +123,7 @@ void load_matrix(u32* out, int matrices, bool transposed, const void* row, Place
     const u8* from = b.shared_range(row, 16, place, "matrix load");
     if (reinterpret_cast<u64>(from) % 16)
       fail(place, "matrix load: row at byte %ld of shared memory, not a multiple of 16",
-           long(from - b.view.shared));
+           long(from - b.shared));
     sanitizer::read_range(from, 16);
     std::memcpy(argument.row, from, 16);
   }

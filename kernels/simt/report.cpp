@@ -4,7 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <map>
-#include <tuple>
+#include <utility>
 
 namespace r1::simt {
 namespace {
@@ -44,6 +44,14 @@ const char* name_of(Operation operation) {
     return "a matrix load";
   case Operation::kMma:
     return "a matrix product";
+  case Operation::kGroupFence:
+    return "wgmma_fence";
+  case Operation::kGroupProduct:
+    return "wgmma";
+  case Operation::kGroupCommit:
+    return "wgmma_commit";
+  case Operation::kGroupWait:
+    return "wgmma_wait";
   }
   return "?";
 }
@@ -53,7 +61,7 @@ std::string text_of(Place place) {
 }
 
 std::string Block::who(const Thread& thread) const {
-  return "block " + std::to_string(view.index) + ", thread " + std::to_string(thread.thread);
+  return "block " + std::to_string(index) + ", thread " + std::to_string(thread.thread);
 }
 
 void Block::stop(Place place, std::string message) {
@@ -73,42 +81,55 @@ void fail(Place place, const char* format, ...) {
 
 std::string Block::stray_writes() {
   const size_t end = (shared_bytes + 7) / 8 * 8;
-  sanitizer::unpoison(view.shared - kGuardBytes, end + 2 * kGuardBytes);
+  sanitizer::unpoison(shared - kGuardBytes, end + 2 * kGuardBytes);
   for (size_t i = 0; i < kGuardBytes; ++i) {
-    if (view.shared[-1 - long(i)] != kPoison)
-      return "block " + std::to_string(view.index) + ": a thread wrote " + std::to_string(i + 1) +
+    if (shared[-1 - long(i)] != kPoison)
+      return "block " + std::to_string(index) + ": a thread wrote " + std::to_string(i + 1) +
              " bytes before shared memory";
-    if (view.shared[end + i] != kPoison)
-      return "block " + std::to_string(view.index) + ": a thread wrote byte " + std::to_string(end + i) +
+    if (shared[end + i] != kPoison)
+      return "block " + std::to_string(index) + ": a thread wrote byte " + std::to_string(end + i) +
              " of shared memory, which has " + std::to_string(shared_bytes);
   }
   return "";
 }
 
-std::string Block::deadlock() const {
-  std::map<std::tuple<const void*, int, std::string>, std::vector<int>> groups;
-  for (int i = 0; i < view.threads; ++i) {
-    const Thread& thread = threads_[i];
-    if (thread.state == State::kDone)
-      continue;
-    std::string what;
-    if (thread.state == State::kBarrier) {
-      const auto* barrier = static_cast<const Barrier*>(thread.waits_on);
-      what = "wait at barrier " + std::to_string(barrier - barriers) + " with " +
-             std::to_string(barrier->arrived) + " of " +
-             std::to_string(barrier->count ? barrier->count : live_) + " there";
-    } else {
-      what = std::string("wait for other lanes in ") + name_of(meetings_[thread.warp].operation);
-    }
-    groups[{thread.waits_on, thread.place.line, what + text_of(thread.place)}].push_back(i);
+// What a thread waits for.
+std::string Block::what(const Thread& thread) const {
+  switch (thread.state) {
+  case State::kBarrier: {
+    const auto* barrier = static_cast<const Barrier*>(thread.waits_on);
+    return "wait at barrier " + std::to_string(barrier - barriers) + " with " +
+           std::to_string(barrier->arrived) + " of " +
+           std::to_string(barrier->count ? barrier->count : live_) + " there";
   }
-  std::string text = "block " + std::to_string(view.index) + ": deadlock";
+  case State::kGroup:
+    return std::string("wait for the warp group in ") +
+           name_of(static_cast<const WarpGroup*>(thread.waits_on)->operation);
+  case State::kPhase:
+    for (const PhaseBarrier& barrier : phases)
+      if (barrier.word == thread.waits_on)
+        return "wait for parity " + std::to_string(thread.parity) + " of the barrier at byte " +
+               std::to_string(barrier.word - shared) + ", which lacks " + std::to_string(barrier.pending) +
+               " of " + std::to_string(barrier.expected) + " arrivals and " + std::to_string(barrier.bytes) +
+               " bytes";
+    return "wait for a barrier that is no longer valid";
+  default:
+    return std::string("wait for other lanes in ") + name_of(meetings_[thread.warp].operation);
+  }
+}
+
+std::string Block::deadlock() const {
+  std::map<std::pair<int, std::string>, std::vector<int>> groups; // threads by line and what they wait for
+  for (int i = 0; i < threads; ++i)
+    if (threads_[i].state != State::kDone)
+      groups[{threads_[i].place.line, what(threads_[i]) + text_of(threads_[i].place)}].push_back(i);
+  std::string text = "block " + std::to_string(index) + ": deadlock";
   int shown = 0;
   for (const auto& [key, threads] : groups) {
     if (shown++ == kGroupsShown)
       return text + "; ...";
     text += (shown == 1 ? ": " : "; ") + std::string(threads.size() == 1 ? "thread " : "threads ") +
-            ranges(threads) + " " + std::get<2>(key);
+            ranges(threads) + " " + key.second;
   }
   return text;
 }

@@ -1,4 +1,4 @@
-// Who runs next.
+// Who runs next, and how threads meet. All that every switch needs is in this file, to be inlined.
 #include "kernels/simt/block.h"
 
 #include <utility>
@@ -29,10 +29,24 @@ bool Block::at_once() {
 }
 
 void Block::draw_priorities() {
-  for (int w = 0; w < warps_; ++w)
+  for (int w = 0; w <= warps_; ++w)
     priorities_[w] = w;
-  for (int w = warps_; w > 1; --w)
-    std::swap(priorities_[w - 1], priorities_[random() % w]);
+  for (int w = warps_; w > 0; --w)
+    std::swap(priorities_[w], priorities_[random() % (w + 1)]);
+}
+
+// Whether the copy engine, which has something to do, goes before every thread. Where it has no priority, it is
+// late: when nothing else can run, or now and then with Async::kRandom.
+bool Block::engine_first() {
+  if (!ready_warps_)
+    return live_ > 0;
+  if (schedule.order == Order::kPriority) {
+    const int* next = priorities_;
+    while (*next != warps_ && !ready_[*next])
+      ++next;
+    return *next == warps_;
+  }
+  return schedule.async == Async::kRandom && random() % 64 == 0;
 }
 
 Thread* Block::take(int warp, int lane) {
@@ -43,6 +57,8 @@ Thread* Block::take(int warp, int lane) {
 }
 
 Thread* Block::choose() {
+  while (!loads.empty() && engine_first())
+    run_engine();
   if (!ready_warps_)
     return nullptr;
   switch (schedule.order) {
@@ -67,12 +83,112 @@ Thread* Block::choose() {
     if ((draw >> 5) % 512 == 0)
       draw_priorities();
     const int* warp = priorities_;
-    while (!ready_[*warp])
+    while (*warp == warps_ || !ready_[*warp])
       ++warp;
     return take(*warp, any_bit(ready_[*warp], draw));
   }
   }
   return nullptr;
+}
+
+void Block::wait(State state, Place place, const void* object) {
+  Thread& me = self();
+  me.state = state;
+  me.place = place;
+  me.waits_on = object;
+  leave(false);
+  me.state = State::kReady;
+}
+
+void Block::wake(int warp, u32 lanes) {
+  if (!lanes)
+    return;
+  ready_[warp] |= lanes;
+  ready_warps_ |= 1u << warp;
+}
+
+void Block::pass() {
+  if (schedule.order == Order::kFifo || schedule.order == Order::kReverse)
+    return;
+  wake(self().warp, 1u << self().lane);
+  leave(false);
+}
+
+void Block::leave(bool last) {
+  Thread* from = running_;
+  Thread* to = choose();
+  if (to == from)
+    return;
+  if (to == nullptr) {
+    if (live_ > 0)
+      error_ = deadlock();
+    else if (!loads.empty())
+      error_ = "block " + std::to_string(index) +
+               ": ended while the copy engine still writes to shared memory, for a load" +
+               text_of(loads[0].place);
+    switch_context(from->context, host_, true);
+  }
+  running_ = to;
+  current = to;
+  switch_context(from->context, to->context, last);
+}
+
+void Block::release(Barrier& barrier) {
+  for (int w = 0; w < warps_; ++w) {
+    wake(w, barrier.waiting[w]);
+    barrier.waiting[w] = 0;
+  }
+  barrier.arrived = 0;
+}
+
+void Block::arrive(Barrier& barrier, int count, Place place) {
+  Thread& me = self();
+  if (barrier.arrived == 0) {
+    barrier.count = count;
+    barrier.place = place;
+  } else if (barrier.count != count) {
+    stop(place, "barrier of " + std::to_string(count) + " threads, but others are at the same barrier with " +
+                    std::to_string(barrier.count) + text_of(barrier.place));
+  } else if (count == 0 && (barrier.place.line != place.line || barrier.place.file != place.file)) {
+    stop(place, "divergent block barrier: others wait" + text_of(barrier.place));
+  }
+  sanitizer::release(&barrier);
+  if (++barrier.arrived == (count ? count : live_)) {
+    release(barrier);
+    pass();
+  } else {
+    barrier.waiting[me.warp] |= 1u << me.lane;
+    wait(State::kBarrier, place, &barrier);
+  }
+  sanitizer::acquire(&barrier);
+}
+
+void Block::meet(Operation operation, void* argument, void (*complete)(void**), Place place) {
+  Thread& me = self();
+  Meeting& meeting = meetings_[me.warp];
+  if (exited_[me.warp])
+    stop(place, std::string(name_of(operation)) + " needs all lanes of the warp, but lane " +
+                    std::to_string(__builtin_ctz(exited_[me.warp])) + " has exited");
+  if (!meeting.arrived) {
+    meeting.operation = operation;
+    meeting.place = place;
+  } else if (meeting.operation != operation || meeting.place.line != place.line) {
+    stop(place, std::string("divergent warp: ") + name_of(operation) + " here, but lane " +
+                    std::to_string(__builtin_ctz(meeting.arrived)) + " is in " + name_of(meeting.operation) +
+                    text_of(meeting.place));
+  }
+  meeting.arguments[me.lane] = argument;
+  meeting.arrived |= 1u << me.lane;
+  if (meeting.arrived != ~0u) {
+    wait(State::kWarp, place, nullptr);
+    return;
+  }
+  meeting.arrived = 0;
+  if (complete) {
+    sanitizer::Ignore ours;
+    complete(meeting.arguments);
+  }
+  wake(me.warp, ~(1u << me.lane));
 }
 
 } // namespace r1::simt

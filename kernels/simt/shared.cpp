@@ -4,11 +4,11 @@
 namespace r1::simt {
 
 u8* Block::shared_range(const void* p, size_t bytes, Place place, const char* what) {
-  const long offset = static_cast<const u8*>(p) - view.shared;
+  const long offset = static_cast<const u8*>(p) - shared;
   if (offset < 0 || offset + long(bytes) > long(shared_bytes))
     fail(place, "%s: bytes %ld to %ld of shared memory, which has %u", what, offset, offset + long(bytes),
          shared_bytes);
-  return view.shared + offset;
+  return shared + offset;
 }
 
 namespace {
@@ -26,7 +26,7 @@ void copy_async(void* shared, const void* global, int bytes, Place place) {
   u8* to = b.shared_range(shared, 16, place, "asynchronous copy");
   if (reinterpret_cast<u64>(to) % 16 || (bytes > 0 && reinterpret_cast<u64>(global) % 16))
     fail(place, "misaligned asynchronous copy: from %p to byte %ld of shared memory", global,
-         long(to - b.view.shared));
+         long(to - b.shared));
   if (bytes < 0 || bytes > 16)
     fail(place, "asynchronous copy of %d bytes, at most 16", bytes);
   sanitizer::read_range(global, bytes);
@@ -37,30 +37,20 @@ void copy_async(void* shared, const void* global, int bytes, Place place) {
     return;
   }
   for (int i = 0; i < 16; ++i)
-    to[i] = 0xff;
+    to[i] = kPoison;
   sanitizer::Ignore ours;
-  b.copies[b.self().thread].copies.push_back(copy);
+  b.copies[b.self().thread].items.push_back(copy);
 }
 
 void copy_async_commit() {
   sanitizer::Ignore ours;
-  CopyQueue& queue = block().copies[block().self().thread];
-  queue.ends.push_back(queue.copies.size());
+  block().copies[block().self().thread].commit();
 }
 
-void copy_async_wait(int groups) {
-  sanitizer::Ignore ours;
-  CopyQueue& queue = block().copies[block().self().thread];
-  const long done = long(queue.ends.size()) - groups;
-  if (done <= 0)
-    return;
-  const size_t end = queue.ends[done - 1];
-  for (size_t i = 0; i < end; ++i)
-    carry_out(queue.copies[i]);
-  queue.copies.erase(queue.copies.begin(), queue.copies.begin() + long(end));
-  queue.ends.erase(queue.ends.begin(), queue.ends.begin() + done);
-  for (size_t& e : queue.ends)
-    e -= end;
+void copy_async_wait(int groups) { block().copies[block().self().thread].wait(groups, carry_out); }
+
+u32 shared_address(const void* p, Place place) {
+  return kSharedBase + u32(block().shared_range(p, 0, place, "address") - block().shared);
 }
 
 } // namespace r1::simt

@@ -9,14 +9,14 @@ void sync_threads(int id, int count, Place place) {
   Block& b = block();
   if (id < 1 || id >= kBarriers)
     fail(place, "barrier %d: there are 1 to %d", id, kBarriers - 1);
-  if (count <= 0 || count % 32 || count > b.view.threads)
-    fail(place, "barrier of %d threads: whole warps of the block's %d", count, b.view.threads);
+  if (count <= 0 || count % 32 || count > b.threads)
+    fail(place, "barrier of %d threads: whole warps of the block's %d", count, b.threads);
   b.arrive(b.barriers[id], count, place);
 }
 
 // The only exchange that also orders memory.
 void sync_warp(Place place) {
-  const void* object = &block().view + block().self().warp; // any address of the warp's own
+  const void* object = block().meeting();
   sanitizer::release(object);
   block().meet(Operation::kSync, nullptr, nullptr, place);
   sanitizer::acquire(object);
