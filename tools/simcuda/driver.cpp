@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "kernels/simt/tensor_map.h"
 #include "tools/simcuda/machine.h"
 
 using namespace r1::simcuda;
@@ -582,5 +583,25 @@ int cuGraphLaunch(driver::Executable handle, driver::Stream stream) {
       return no_handle(m, "executable graph");
     m.add(s, [&m, &d, executable] { return m.run(d, *executable); });
     return driver::kSuccess;
+  });
+}
+
+// ---- Tensor maps
+
+int cuTensorMapEncodeTiled(driver::TensorMap* map, int type, uint32_t rank, void* address, const uint64_t* extents,
+                           const uint64_t* strides, const uint32_t* box, const uint32_t* element_strides,
+                           int interleave, int swizzle, int promotion, int fill) {
+  return call([&](Machine& m) -> Error {
+    simt::TensorMapFacts facts{uint32_t(type),    rank, address, extents, strides, box, element_strides,
+                               uint32_t(interleave), uint32_t(swizzle), uint32_t(promotion), uint32_t(fill)};
+    if (std::string why = simt::encode_tensor_map(map, facts); !why.empty())
+      return m.refuse(driver::kInvalidValue, why);
+    // A real driver trusts the caller here.
+    simt::TensorMapView view;
+    memcpy(&view, map, sizeof view);
+    uint64_t bytes = view.strides[0];
+    for (uint32_t i = 0; i < rank; ++i)
+      bytes += (view.dims[i] - 1) * view.strides[i];
+    return in_device(m, reinterpret_cast<uintptr_t>(address), bytes) ? driver::kSuccess : outside(m, "a tensor map");
   });
 }
