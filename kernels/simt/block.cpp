@@ -168,6 +168,7 @@ void Block::wait_phase(u8* word, int parity, Place place) {
 }
 
 void Block::wake_phase(const u8* word, int phase) {
+  sanitizer::Ignore ours;
   std::erase_if(phase_waiters_, [&](const Thread* thread) {
     if (thread->waits_on != word || thread->parity == phase)
       return false;

@@ -60,6 +60,7 @@ struct Meeting {
 };
 
 // Asynchronous work of one thread or warp group, oldest first; `ends` are the ends of committed groups in `items`.
+// What happened at once is in here too, so that a missing wait shows with every schedule.
 template <class Item> struct GroupQueue {
   std::vector<Item> items;
   std::vector<size_t> ends;
@@ -76,7 +77,8 @@ template <class Item> struct GroupQueue {
       return;
     const size_t end = ends[done - 1];
     for (size_t i = 0; i < end; ++i)
-      carry_out(items[i]);
+      if (!items[i].done)
+        carry_out(items[i]);
     sanitizer::Ignore ours;
     items.erase(items.begin(), items.begin() + long(end));
     ends.erase(ends.begin(), ends.begin() + done);
@@ -89,11 +91,13 @@ struct AsyncCopy { // cp.async
   u8* to;
   const u8* from;
   int bytes;
+  bool done;
 };
 struct BoxCopy { // TMA
   u8* shared;
   u8* barrier; // of a load
   u32 bytes;
+  bool done;
   int at[kMaxTensorRank];
   TensorMapView map;
   Place place;
@@ -102,7 +106,7 @@ struct GroupProduct { // wgmma
   float* d[128];
   u64 a, b;
   int n;
-  bool e4m3, accumulate;
+  bool e4m3, accumulate, done;
   std::vector<float> saved; // of the threads' registers, while these hold NaN
   Place place;
 };
@@ -140,7 +144,7 @@ public:
   void meet_group(Operation operation, void* argument, void (*complete)(void** arguments), Place place);
   void wait_phase(u8* word, int parity, Place place);
   void wake_phase(const u8* word, int phase);
-  [[noreturn]] void stop(Place place, std::string message);
+  [[noreturn]] void stop(Place place, const std::string& message);
   // The pointer, once it is known to name `bytes` of shared memory.
   u8* shared_range(const void* p, size_t bytes, Place place, const char* what);
   // Whether asynchronous work that is issued now happens now.

@@ -18,8 +18,10 @@ struct Context {
   void* race_fiber = nullptr; // ThreadSanitizer's
 };
 
-#ifdef R1_SIMT_ASAN
+#if defined(R1_SIMT_ASAN)
 inline constexpr size_t kStackBytes = 512 << 10; // red zones make frames large
+#elif defined(R1_SIMT_TSAN)
+inline constexpr size_t kStackBytes = 64 << 10; // made anew for every block
 #else
 inline constexpr size_t kStackBytes = 128 << 10;
 #endif

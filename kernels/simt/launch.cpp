@@ -34,10 +34,7 @@ private:
   std::vector<std::unique_ptr<Block>> free_;
 };
 
-Pool& pool() {
-  static auto* pool = new Pool; // outlives whatever launches while the process ends
-  return *pool;
-}
+Pool pool;
 
 // The i-th block to start.
 class BlockOrder {
@@ -89,7 +86,7 @@ std::string launch(Entry entry, Shape shape, void** params, const Schedule& sche
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
   const auto work = [&] {
-    std::unique_ptr<Block> block = pool().take();
+    std::unique_ptr<Block> block = pool.take();
     for (uint64_t i; (i = next++) < shape.grid;) {
       std::string problem = block->run(entry, shape, params, schedule, order(i));
       if (problem.empty())
@@ -99,7 +96,7 @@ std::string launch(Entry entry, Shape shape, void** params, const Schedule& sche
       if (error.empty())
         error = std::move(problem);
     }
-    pool().give(std::move(block));
+    pool.give(std::move(block));
   };
   std::vector<std::thread> others;
   const int workers = int(std::min<uint64_t>(uint64_t(std::max(1, schedule.workers)), shape.grid));

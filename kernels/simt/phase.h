@@ -3,8 +3,6 @@
 #pragma once
 #include "kernels/simt/device.h"
 
-#include <vector>
-
 namespace r1::simt {
 
 struct PhaseBarrier {

@@ -64,8 +64,8 @@ std::string Block::who(const Thread& thread) const {
   return "block " + std::to_string(index) + ", thread " + std::to_string(thread.thread);
 }
 
-void Block::stop(Place place, std::string message) {
-  error_ = who(self()) + ": " + std::move(message) + text_of(place);
+void Block::stop(Place place, const std::string& message) {
+  error_ = who(self()) + text_of(place) + ": " + message;
   switch_context(running_->context, host_, true);
   __builtin_unreachable();
 }

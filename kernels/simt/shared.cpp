@@ -31,13 +31,12 @@ void copy_async(void* shared, const void* global, int bytes, Place place) {
     fail(place, "asynchronous copy of %d bytes, at most 16", bytes);
   sanitizer::read_range(global, bytes);
   sanitizer::write_range(to, 16);
-  const AsyncCopy copy{to, static_cast<const u8*>(global), bytes};
-  if (b.at_once()) {
+  const AsyncCopy copy{to, static_cast<const u8*>(global), bytes, b.at_once()};
+  if (copy.done)
     carry_out(copy);
-    return;
-  }
-  for (int i = 0; i < 16; ++i)
-    to[i] = kPoison;
+  else
+    for (int i = 0; i < 16; ++i)
+      to[i] = kPoison;
   sanitizer::Ignore ours;
   b.copies[b.self().thread].items.push_back(copy);
 }

@@ -134,11 +134,10 @@ void tma_load(void* shared, const void* map, void* barrier, const int* at, int r
 
 void tma_store(const void* map, const void* shared, const int* at, int rank, Place place) {
   Block& b = block();
-  const BoxCopy copy = prepare(shared, map, at, rank, place);
-  if (b.at_once()) {
+  BoxCopy copy = prepare(shared, map, at, rank, place);
+  copy.done = b.at_once();
+  if (copy.done)
     carry_out_store(b, copy);
-    return;
-  }
   sanitizer::Ignore ours;
   b.stores[b.self().thread].items.push_back(copy);
 }

@@ -59,10 +59,12 @@ void read(Block& b, u64 descriptor, int rows, bool e4m3, Place place, float (*ou
   });
 }
 
-void multiply(const Scratch& x, const GroupProduct& product, int k_size) {
+__attribute__((always_inline)) inline void multiply(const Scratch& x, const GroupProduct& product,
+                                                    int k_size) {
   alignas(64) float sums[256];
   for (int m = 0; m < kRows; ++m) {
-    std::memset(sums, 0, sizeof(float) * product.n);
+    for (int n = 0; n < product.n; ++n)
+      sums[n] = 0;
     for (int k = 0; k < k_size; ++k) {
       const float a = x.a[m][k];
       const float* row = x.b_by_k[k];
@@ -74,6 +76,15 @@ void multiply(const Scratch& x, const GroupProduct& product, int k_size) {
       d = (product.accumulate ? d : 0.f) + sums[n];
     }
   }
+}
+
+// The same function twice: the results are the same bits, the second is faster.
+void multiply_plain(const Scratch& x, const GroupProduct& product, int k_size) {
+  multiply(x, product, k_size);
+}
+__attribute__((target("avx2"))) void multiply_avx2(const Scratch& x, const GroupProduct& product,
+                                                   int k_size) {
+  multiply(x, product, k_size);
 }
 
 void carry_out(Block& b, WarpGroup& group, const GroupProduct& product) {
@@ -111,13 +122,14 @@ void carry_out(Block& b, WarpGroup& group, const GroupProduct& product) {
   for (int n = 0; n < product.n; ++n)
     for (int k = 0; k < k_size; ++k)
       x.b_by_k[k][n] = x.b[n][k];
-  multiply(x, product, k_size);
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  avx2 ? multiply_avx2(x, product, k_size) : multiply_plain(x, product, k_size);
 }
 
 // Keeps what the product adds to, and leaves NaN in the registers until it happens.
 void hide(const WarpGroup& group, GroupProduct& product) {
   for (const GroupProduct& other : group.products.items)
-    if (other.d[0] == product.d[0])
+    if (!other.done && other.d[0] == product.d[0])
       return; // hidden already
   const int registers = product.n / 2;
   product.saved.resize(size_t(128) * registers);
@@ -146,12 +158,13 @@ void complete_issue(void** arguments) {
   product.place = group.place;
   if (!group.fenced)
     b.stop(group.place, "wgmma without wgmma_fence before it");
-  // Products of one group stay in order.
-  if (b.schedule.async == Async::kEager || (group.products.items.empty() && b.at_once())) {
+  // Products stay in order.
+  const bool first_one = group.products.items.empty() || group.products.items.back().done;
+  product.done = first_one && b.at_once();
+  if (product.done)
     carry_out(b, group, product);
-    return;
-  }
-  hide(group, product);
+  else
+    hide(group, product);
   group.products.items.push_back(std::move(product));
 }
 
