@@ -210,7 +210,7 @@ struct Checker {
       return "has sizes that are not aligned";
     if (rank < 1 || rank > 5 || m.strides()->size() != rank - 1 || m.box()->size() != rank)
       return "has extents, strides and a box that do not belong together";
-    uint64_t element = m.type() == DataType::F32 || m.type() == DataType::I32 ? 4
+    uint64_t element = m.type() == DataType::F32 || m.type() == DataType::I32     ? 4
                        : m.type() == DataType::F8E4M3 || m.type() == DataType::U8 ? 1
                                                                                   : 2;
     for (uint32_t i = 0; i < rank; ++i) {
@@ -251,7 +251,8 @@ struct Checker {
       return "has code outside the image";
     if (k.threads() == 0 || k.threads() % 32 != 0 || k.threads() > kMaxBlockThreads)
       return "has a bad number of threads";
-    if (k.shared_bytes() < 0 || k.shared_bytes() > kMaxSharedBytes || k.static_shared_bytes() > kMaxSharedBytes)
+    if (k.shared_bytes() < 0 || k.shared_bytes() > kMaxSharedBytes ||
+        k.static_shared_bytes() > kMaxSharedBytes)
       return "has an impossible amount of shared memory";
     if (k.static_shared_bytes() < -1 || k.registers() < -1 || k.registers() > 255 || k.stack_bytes() < -1 ||
         k.spill_bytes() < -1)

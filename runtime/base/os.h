@@ -112,7 +112,8 @@ public:
 
 private:
   void* handle_ = nullptr;
-  int fd_ = -1; // the loader knows an object by its path, /proc/self/fd/N: N must not mean another one meanwhile
+  int fd_ =
+      -1; // the loader knows an object by its path, /proc/self/fd/N: N must not mean another one meanwhile
 };
 
 // Loads a library of the system, for as long as the process lives, and finds one of its symbols. `name` is a path, or a

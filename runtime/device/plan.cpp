@@ -43,7 +43,8 @@ Status check_step(const artifact::Artifact& artifact, const artifact::Target& ta
       shape.logit_rows <= e.max_logit_rows() && shape.context >= 1 &&
       shape.context <= artifact.model()->max_context())
     return Status();
-  return fail(Code::kInternal, "a step of %lld tokens, %lld logit rows and context %lld does not fit entry %u",
+  return fail(Code::kInternal,
+              "a step of %lld tokens, %lld logit rows and context %lld does not fit entry %u",
               (long long)shape.tokens, (long long)shape.logit_rows, (long long)shape.context, entry);
 }
 

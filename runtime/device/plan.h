@@ -8,10 +8,10 @@ inline constexpr int kIoSlots = int(artifact::IoSlot::MAX) + 1;
 
 // Sizes that follow from the artifact and the options alone.
 struct TargetSizes {
-  uint32_t pages = 0;             // of every layer of the cache
-  uint64_t segments = 0;          // bytes of weights
-  uint64_t cache = 0, arena = 0;  // bytes; the largest arena of any entry
-  uint64_t tokens = 0, rows = 0;  // of a step, at most
+  uint32_t pages = 0;               // of every layer of the cache
+  uint64_t segments = 0;            // bytes of weights
+  uint64_t cache = 0, arena = 0;    // bytes; the largest arena of any entry
+  uint64_t tokens = 0, rows = 0;    // of a step, at most
   uint64_t io_bytes[kIoSlots] = {}; // of every input and output array
 };
 TargetSizes sizes_of(const artifact::Artifact& artifact, const artifact::Target& target,

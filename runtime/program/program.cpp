@@ -51,7 +51,8 @@ Result<const artifact::Target*> choose_target(const artifact::Artifact& artifact
     return best;
   std::string text;
   for (size_t i = 0; i < reasons.size(); ++i)
-    if (std::find(reasons.begin(), reasons.begin() + ptrdiff_t(i), reasons[i]) == reasons.begin() + ptrdiff_t(i))
+    if (std::find(reasons.begin(), reasons.begin() + ptrdiff_t(i), reasons[i]) ==
+        reasons.begin() + ptrdiff_t(i))
       text += (text.empty() ? "" : "; ") + reasons[i];
   return fail(Code::kUnsupported, "no target of the artifact runs here: %s", text.c_str());
 }

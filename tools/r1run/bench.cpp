@@ -55,7 +55,7 @@ static std::string table(const Program& program, const BenchArgs& args, const be
                  r.bandwidth_before / 1e9, r.bandwidth_after / 1e9, size(double(r.stream_bytes)).c_str());
   if (r.matrix_rate > 0)
     text += format("matrix     %10.1f GFLOP/s    (%.1f before, %.1f after, %s)\n", r.matrix_rate / 1e9,
-                 r.matrix_before / 1e9, r.matrix_after / 1e9, r.matrix_instruction.c_str());
+                   r.matrix_before / 1e9, r.matrix_after / 1e9, r.matrix_instruction.c_str());
   return text;
 }
 

@@ -29,7 +29,8 @@ template <class Handle, class T> T* find(std::map<void*, std::unique_ptr<T>>& al
   auto found = all.find(handle);
   return found == all.end() ? nullptr : found->second.get();
 }
-template <class Handle, class T> Handle keep(std::map<void*, std::unique_ptr<T>>& all, std::unique_ptr<T> value) {
+template <class Handle, class T>
+Handle keep(std::map<void*, std::unique_ptr<T>>& all, std::unique_ptr<T> value) {
   void* handle = value.get();
   all[handle] = std::move(value);
   return reinterpret_cast<Handle>(handle);
@@ -108,7 +109,8 @@ constexpr Named kErrors[] = {
 };
 
 const Named* named(int error) {
-  auto found = std::find_if(std::begin(kErrors), std::end(kErrors), [&](const Named& n) { return n.error == error; });
+  auto found =
+      std::find_if(std::begin(kErrors), std::end(kErrors), [&](const Named& n) { return n.error == error; });
   return found == std::end(kErrors) ? nullptr : found;
 }
 
@@ -383,8 +385,8 @@ int cuStreamSynchronize(driver::Stream stream) {
 
 int cuEventCreate(driver::Event* event, unsigned flags) {
   return call_on_device([&](Machine& m, Device&) {
-    *event = keep<driver::Event>(m.events,
-                                 std::unique_ptr<Event>(new Event{!(flags & driver::kEventNoTiming)}));
+    *event =
+        keep<driver::Event>(m.events, std::unique_ptr<Event>(new Event{!(flags & driver::kEventNoTiming)}));
     return driver::kSuccess;
   });
 }
@@ -479,7 +481,8 @@ int cuKernelSetAttribute(int attribute, int value, driver::Kernel handle, int) {
       return no_handle(m, "kernel");
     if (attribute != driver::kMaxDynamicSharedBytes || value < 0 || value > max_shared_bytes(m.config.chip))
       return m.refuse(driver::kInvalidValue, "kernel " + kernel->name + ": attribute " +
-                                                 std::to_string(attribute) + " cannot be " + std::to_string(value));
+                                                 std::to_string(attribute) + " cannot be " +
+                                                 std::to_string(value));
     kernel->shared_allowed = std::max(uint32_t(value), driver::kFreeSharedBytes);
     return driver::kSuccess;
   });
@@ -492,7 +495,8 @@ static Error make_launch(Machine& m, void* handle, const unsigned (&grid)[3], co
   if (!m.owns(kernel))
     return no_handle(m, "kernel");
   if (grid[1] != 1 || grid[2] != 1 || block[1] != 1 || block[2] != 1)
-    return m.refuse(driver::kInvalidValue, "kernel " + kernel->name + ": only grids of one dimension are simulated");
+    return m.refuse(driver::kInvalidValue,
+                    "kernel " + kernel->name + ": only grids of one dimension are simulated");
   std::string reason;
   Error error = Launch::make(kernel, grid[0], block[0], shared_bytes, params, launch, reason);
   return error == driver::kSuccess ? error : m.refuse(error, reason);
@@ -539,8 +543,8 @@ int cuGraphAddKernelNode_v2(driver::Node* node, driver::Graph handle, const driv
       made->after.push_back(size_t(found - graph->nodes.begin()));
     }
     void* kernel = p->function ? static_cast<void*>(p->function) : static_cast<void*>(p->kernel);
-    Error error = make_launch(m, kernel, {p->grid_x, p->grid_y, p->grid_z}, {p->block_x, p->block_y, p->block_z},
-                              p->shared_bytes, p->params, made->launch);
+    Error error = make_launch(m, kernel, {p->grid_x, p->grid_y, p->grid_z},
+                              {p->block_x, p->block_y, p->block_z}, p->shared_bytes, p->params, made->launch);
     if (error != driver::kSuccess)
       return error;
     *node = reinterpret_cast<driver::Node>(made.get());
@@ -588,12 +592,17 @@ int cuGraphLaunch(driver::Executable handle, driver::Stream stream) {
 
 // ---- Tensor maps
 
-int cuTensorMapEncodeTiled(driver::TensorMap* map, int type, uint32_t rank, void* address, const uint64_t* extents,
-                           const uint64_t* strides, const uint32_t* box, const uint32_t* element_strides,
-                           int interleave, int swizzle, int promotion, int fill) {
+int cuTensorMapEncodeTiled(driver::TensorMap* map, int type, uint32_t rank, void* address,
+                           const uint64_t* extents, const uint64_t* strides, const uint32_t* box,
+                           const uint32_t* element_strides, int interleave, int swizzle, int promotion,
+                           int fill) {
   return call([&](Machine& m) -> Error {
-    simt::TensorMapFacts facts{uint32_t(type),    rank, address, extents, strides, box, element_strides,
-                               uint32_t(interleave), uint32_t(swizzle), uint32_t(promotion), uint32_t(fill)};
+    simt::TensorMapFacts facts{uint32_t(type),    rank,
+                               address,           extents,
+                               strides,           box,
+                               element_strides,   uint32_t(interleave),
+                               uint32_t(swizzle), uint32_t(promotion),
+                               uint32_t(fill)};
     if (std::string why = simt::encode_tensor_map(map, facts); !why.empty())
       return m.refuse(driver::kInvalidValue, why);
     // A real driver trusts the caller here.
@@ -602,6 +611,7 @@ int cuTensorMapEncodeTiled(driver::TensorMap* map, int type, uint32_t rank, void
     uint64_t bytes = view.strides[0];
     for (uint32_t i = 0; i < rank; ++i)
       bytes += (view.dims[i] - 1) * view.strides[i];
-    return in_device(m, reinterpret_cast<uintptr_t>(address), bytes) ? driver::kSuccess : outside(m, "a tensor map");
+    return in_device(m, reinterpret_cast<uintptr_t>(address), bytes) ? driver::kSuccess
+                                                                     : outside(m, "a tensor map");
   });
 }

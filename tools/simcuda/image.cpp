@@ -100,7 +100,8 @@ Kernel* Image::find(const std::string& name) {
 }
 
 bool Image::owns(const Kernel* kernel) const {
-  return std::any_of(kernels_.begin(), kernels_.end(), [&](const auto& k) { return k.second.get() == kernel; });
+  return std::any_of(kernels_.begin(), kernels_.end(),
+                     [&](const auto& k) { return k.second.get() == kernel; });
 }
 
 } // namespace r1::simcuda

@@ -91,7 +91,8 @@ Error Launch::make(Kernel* kernel, unsigned grid, unsigned threads, unsigned sha
   for (unsigned i = 0; i < info.params; ++i) {
     out.offsets.push_back(out.storage.size());
     size_t bytes = info.param_bytes[i];
-    out.storage.resize(out.storage.size() + (bytes + sizeof(driver::TensorMap) - 1) / sizeof(driver::TensorMap));
+    out.storage.resize(out.storage.size() +
+                       (bytes + sizeof(driver::TensorMap) - 1) / sizeof(driver::TensorMap));
     memcpy(out.storage.data() + out.offsets.back(), params[i], bytes);
   }
   return driver::kSuccess;
@@ -105,7 +106,8 @@ Error Machine::run(Device& device, const Launch& launch) {
     return fail(device, driver::kUnknown, "unknown error (R1_SIMCUDA says lost_after)");
   if (number == config.launch_fails)
     return fail(device, driver::kLaunchFailed,
-                "unspecified launch failure (kernel " + launch.kernel->name + ", R1_SIMCUDA says launch_fails)");
+                "unspecified launch failure (kernel " + launch.kernel->name +
+                    ", R1_SIMCUDA says launch_fails)");
   std::vector<driver::TensorMap> storage = launch.storage; // a kernel cannot change its parameters
   std::vector<void*> params;
   for (size_t offset : launch.offsets)
@@ -120,7 +122,8 @@ Error Machine::run(Device& device, const Launch& launch) {
   for (auto& d : devices)
     if (std::string damage = d->memory.damage(); !damage.empty())
       return fail(device, driver::kIllegalAddress,
-                  "an illegal memory access was encountered (kernel " + launch.kernel->name + ": " + damage + ")");
+                  "an illegal memory access was encountered (kernel " + launch.kernel->name + ": " + damage +
+                      ")");
   return driver::kSuccess;
 }
 

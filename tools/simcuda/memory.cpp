@@ -9,7 +9,7 @@ namespace r1::simcuda {
 namespace {
 
 constexpr uint64_t kPage = 4096, kAlignment = 256, kGuard = 16 * kPage;
-constexpr int kPoison = 0xff;  // NaN in every type
+constexpr int kPoison = 0xff; // NaN in every type
 constexpr uint8_t kWatch = 0xa5;
 constexpr uint64_t kMostPoisoned = uint64_t(256) << 20; // more would only cost memory
 

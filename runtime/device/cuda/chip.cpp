@@ -9,7 +9,7 @@ namespace {
 
 struct Processor {
   int major = 0, minor = 0;
-  char suffix = 0;      // 'a', 'f' or none
+  char suffix = 0;       // 'a', 'f' or none
   bool virtual_ = false; // "compute_90": the driver compiles it
 };
 

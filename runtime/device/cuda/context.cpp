@@ -116,7 +116,8 @@ Event::~Event() {
 }
 
 Status Event::record() const {
-  return context_->driver.check(context_->driver.cuEventRecord(event_, context_->stream), "marking the stream");
+  return context_->driver.check(context_->driver.cuEventRecord(event_, context_->stream),
+                                "marking the stream");
 }
 
 Status Event::wait(const char* doing) const {

@@ -37,12 +37,12 @@ Result<Choice> choose_gpu(const artifact::Artifact& artifact, const artifact::Ta
                   t->name()->c_str());
     names += (names.empty() ? "" : ", ") + t->name()->str();
   }
-  return fail(Code::kUnsupported,
-              "no image for this GPU: %s has compute capability %d.%d, the artifact has %s; compile the model "
-              "with --target %s%s",
-              first.name.c_str(), first.capability.major, first.capability.minor, names.c_str(), best.c_str(),
-              target.device() == artifact::Device::Sim ? ", or simulate another chip (R1_SIMCUDA=chip=...)"
-                                                       : "");
+  return fail(
+      Code::kUnsupported,
+      "no image for this GPU: %s has compute capability %d.%d, the artifact has %s; compile the model "
+      "with --target %s%s",
+      first.name.c_str(), first.capability.major, first.capability.minor, names.c_str(), best.c_str(),
+      target.device() == artifact::Device::Sim ? ", or simulate another chip (R1_SIMCUDA=chip=...)" : "");
 }
 
 class CudaDevice final : public Device {

@@ -10,9 +10,7 @@ namespace {
 // The release that brought version 13.0 of the interface, which the images' compiler belongs to.
 constexpr const char* kDriverRelease = "580";
 
-std::string version_text(int version) {
-  return format("%d.%d", version / 1000, version % 1000 / 10);
-}
+std::string version_text(int version) { return format("%d.%d", version / 1000, version % 1000 / 10); }
 
 // Finds the function that finds the others.
 Result<driver::GetProcAddress> find_library(artifact::Device kind) {

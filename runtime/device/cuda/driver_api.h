@@ -98,11 +98,11 @@ inline constexpr int kVersion = 13000;
   X(cuDeviceGet, 2000, cuDeviceGet, (int* device, int ordinal))                                              \
   X(cuDeviceGetName, 2000, cuDeviceGetName, (char* name, int size, int device))                              \
   X(cuDeviceGetAttribute, 2000, cuDeviceGetAttribute, (int* value, int attribute, int device))               \
-  X(cuDevicePrimaryCtxRetain, 7000, cuDevicePrimaryCtxRetain, (r1::driver::Context* context, int device))    \
+  X(cuDevicePrimaryCtxRetain, 7000, cuDevicePrimaryCtxRetain, (r1::driver::Context * context, int device))   \
   X(cuDevicePrimaryCtxRelease, 11000, cuDevicePrimaryCtxRelease_v2, (int device))                            \
   X(cuCtxSetCurrent, 4000, cuCtxSetCurrent, (r1::driver::Context context))                                   \
   X(cuMemGetInfo, 3020, cuMemGetInfo_v2, (size_t* free, size_t* total))                                      \
-  X(cuMemAlloc, 3020, cuMemAlloc_v2, (r1::driver::Pointer* pointer, size_t bytes))                           \
+  X(cuMemAlloc, 3020, cuMemAlloc_v2, (r1::driver::Pointer * pointer, size_t bytes))                          \
   X(cuMemFree, 3020, cuMemFree_v2, (r1::driver::Pointer pointer))                                            \
   X(cuMemHostAlloc, 2020, cuMemHostAlloc, (void** pointer, size_t bytes, unsigned flags))                    \
   X(cuMemFreeHost, 2000, cuMemFreeHost, (void* pointer))                                                     \
@@ -114,34 +114,34 @@ inline constexpr int kVersion = 13000;
     (r1::driver::Pointer to, r1::driver::Pointer from, size_t bytes, r1::driver::Stream stream))             \
   X(cuMemsetD8Async, 3020, cuMemsetD8Async,                                                                  \
     (r1::driver::Pointer to, unsigned char value, size_t bytes, r1::driver::Stream stream))                  \
-  X(cuStreamCreate, 2000, cuStreamCreate, (r1::driver::Stream* stream, unsigned flags))                      \
+  X(cuStreamCreate, 2000, cuStreamCreate, (r1::driver::Stream * stream, unsigned flags))                     \
   X(cuStreamDestroy, 4000, cuStreamDestroy_v2, (r1::driver::Stream stream))                                  \
   X(cuStreamSynchronize, 2000, cuStreamSynchronize, (r1::driver::Stream stream))                             \
-  X(cuEventCreate, 2000, cuEventCreate, (r1::driver::Event* event, unsigned flags))                          \
+  X(cuEventCreate, 2000, cuEventCreate, (r1::driver::Event * event, unsigned flags))                         \
   X(cuEventDestroy, 4000, cuEventDestroy_v2, (r1::driver::Event event))                                      \
   X(cuEventRecord, 2000, cuEventRecord, (r1::driver::Event event, r1::driver::Stream stream))                \
   X(cuEventSynchronize, 2000, cuEventSynchronize, (r1::driver::Event event))                                 \
   X(cuEventElapsedTime, 2000, cuEventElapsedTime,                                                            \
     (float* milliseconds, r1::driver::Event begin, r1::driver::Event end))                                   \
   X(cuLibraryLoadData, 12000, cuLibraryLoadData,                                                             \
-    (r1::driver::Library* library, const void* code, int* jit_options, void** jit_values,                    \
+    (r1::driver::Library * library, const void* code, int* jit_options, void** jit_values,                   \
      unsigned jit_count, int* options, void** values, unsigned count))                                       \
   X(cuLibraryUnload, 12000, cuLibraryUnload, (r1::driver::Library library))                                  \
   X(cuLibraryGetKernel, 12000, cuLibraryGetKernel,                                                           \
-    (r1::driver::Kernel* kernel, r1::driver::Library library, const char* name))                             \
+    (r1::driver::Kernel * kernel, r1::driver::Library library, const char* name))                            \
   X(cuKernelSetAttribute, 12000, cuKernelSetAttribute,                                                       \
     (int attribute, int value, r1::driver::Kernel kernel, int device))                                       \
   X(cuLaunchKernel, 4000, cuLaunchKernel,                                                                    \
     (r1::driver::Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,     \
      unsigned block_y, unsigned block_z, unsigned shared_bytes, r1::driver::Stream stream, void** params,    \
      void** extra))                                                                                          \
-  X(cuGraphCreate, 10000, cuGraphCreate, (r1::driver::Graph* graph, unsigned flags))                         \
+  X(cuGraphCreate, 10000, cuGraphCreate, (r1::driver::Graph * graph, unsigned flags))                        \
   X(cuGraphDestroy, 10000, cuGraphDestroy, (r1::driver::Graph graph))                                        \
   X(cuGraphAddKernelNode, 12000, cuGraphAddKernelNode_v2,                                                    \
-    (r1::driver::Node* node, r1::driver::Graph graph, const r1::driver::Node* after, size_t count,           \
+    (r1::driver::Node * node, r1::driver::Graph graph, const r1::driver::Node* after, size_t count,          \
      const r1::driver::NodeParams* params))                                                                  \
   X(cuGraphInstantiateWithFlags, 11040, cuGraphInstantiateWithFlags,                                         \
-    (r1::driver::Executable* executable, r1::driver::Graph graph, unsigned long long flags))                 \
+    (r1::driver::Executable * executable, r1::driver::Graph graph, unsigned long long flags))                \
   X(cuGraphExecDestroy, 10000, cuGraphExecDestroy, (r1::driver::Executable executable))                      \
   X(cuGraphUpload, 11010, cuGraphUpload, (r1::driver::Executable executable, r1::driver::Stream stream))     \
   X(cuGraphLaunch, 10000, cuGraphLaunch, (r1::driver::Executable executable, r1::driver::Stream stream))     \

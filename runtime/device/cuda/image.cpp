@@ -32,11 +32,12 @@ Result<Image> Image::load(const Context& context, const artifact::Reader& reader
     driver::Kernel kernel = nullptr;
     R1_CUDA(driver, cuLibraryGetKernel, doing.c_str(), &kernel, module, k->symbol()->c_str());
     if (k->shared_bytes() > most_shared)
-      return fail(Code::kUnsupported,
-                  "kernel %s of %s needs %d bytes of shared memory, a block on %s has at most %d; compile the "
-                  "model with --target %s",
-                  k->name()->c_str(), name.c_str(), k->shared_bytes(), context.gpu.name.c_str(), most_shared,
-                  best_processor(context.gpu.capability).c_str());
+      return fail(
+          Code::kUnsupported,
+          "kernel %s of %s needs %d bytes of shared memory, a block on %s has at most %d; compile the "
+          "model with --target %s",
+          k->name()->c_str(), name.c_str(), k->shared_bytes(), context.gpu.name.c_str(), most_shared,
+          best_processor(context.gpu.capability).c_str());
     if (uint32_t(k->shared_bytes()) > driver::kFreeSharedBytes)
       R1_CUDA(driver, cuKernelSetAttribute, doing.c_str(), driver::kMaxDynamicSharedBytes, k->shared_bytes(),
               kernel, context.gpu.device);

@@ -128,8 +128,8 @@ Result<StepGraph> StepGraph::build(const Context& context, const std::vector<Lau
     if (l.after)
       before.swap(wave), wave.clear();
     Params params(l);
-    driver::NodeParams node{nullptr,   blocks(l, bucket), 1,       1,       l.threads, 1, 1, l.shared_bytes,
-                            params.pointers, nullptr,           l.kernel, nullptr};
+    driver::NodeParams node{nullptr,        blocks(l, bucket), 1,       1,        l.threads, 1, 1,
+                            l.shared_bytes, params.pointers,   nullptr, l.kernel, nullptr};
     wave.emplace_back();
     R1_CUDA(driver, cuGraphAddKernelNode, kDoing, &wave.back(), g.graph, before.data(), before.size(), &node);
   }

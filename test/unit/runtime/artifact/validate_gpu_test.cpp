@@ -86,7 +86,8 @@ TEST(ValidateGpu, TensorMapsAreChecked) {
           {"of logits", [](ArtifactT& a) { map(a).argument = 4; }},
           {"alignment", [](ArtifactT& a) { launch(a).arguments[3] = {Space::Segment, 0, 68}; }},
           {"type", [](ArtifactT& a) { map(a).type = DataType(6); }},
-          {"rank 0", [](ArtifactT& a) { map(a).extents.clear(), map(a).strides.clear(), map(a).box.clear(); }},
+          {"rank 0",
+           [](ArtifactT& a) { map(a).extents.clear(), map(a).strides.clear(), map(a).box.clear(); }},
           {"rank 6",
            [](ArtifactT& a) {
              map(a).extents.resize(6, 1), map(a).strides.resize(5, 16), map(a).box.resize(6, 1);
@@ -100,7 +101,10 @@ TEST(ValidateGpu, TensorMapsAreChecked) {
           {"stride 0", [](ArtifactT& a) { map(a).strides[0] = 0; }},
           {"stride 8", [](ArtifactT& a) { map(a).strides[0] = 264; }},
           {"stride 2^40", [](ArtifactT& a) { map(a).strides[0] = uint64_t(1) << 40; }},
-          {"overflow", [](ArtifactT& a) { map(a).strides[0] = (uint64_t(1) << 40) - 16, map(a).extents[1] = UINT32_MAX; }},
+          {"overflow",
+           [](ArtifactT& a) {
+             map(a).strides[0] = (uint64_t(1) << 40) - 16, map(a).extents[1] = UINT32_MAX;
+           }},
           {"beyond the segment", [](ArtifactT& a) { map(a).extents[1] = 6; }},
           {"beyond the arena", [](ArtifactT& a) { map(a).argument = 1, map(a).extents[1] = 2; }},
           {"box line", [](ArtifactT& a) { map(a).box[0] = 3; }},
@@ -120,11 +124,13 @@ TEST(ValidateGpu, TensorMapsAreChecked) {
                 launch(a).maps.clear();
                 scan.maps[0]->argument = 3;
                 scan.maps[0]->extents[1] = 20;
-              }).ok());
+              })
+                  .ok());
 }
 
 TEST(ValidateGpu, ACpuHasNeitherMapsNorAFillKernel) {
-  expect_refused({{"map", add_map}, {"fill kernel", [](ArtifactT& a) { a.targets[0]->fill_kernel = 0; }}}, Device::Cpu);
+  expect_refused({{"map", add_map}, {"fill kernel", [](ArtifactT& a) { a.targets[0]->fill_kernel = 0; }}},
+                 Device::Cpu);
 }
 
 // As for the CPU's: whatever the bytes of the index are, reading them does not crash.

@@ -44,7 +44,8 @@ TEST(Plan, SizesFollowTheOptions) {
 TEST(Plan, StepsAndValuesMustFit) {
   Opened o = open();
   EXPECT_TRUE(check_step(o.artifact(), o.target(), 0, {48, 48, 250}).ok());
-  for (StepShape bad : {StepShape{49, 1, 100}, {0, 0, 100}, {4, 49, 100}, {4, -1, 100}, {4, 1, 251}, {4, 1, 0}})
+  for (StepShape bad :
+       {StepShape{49, 1, 100}, {0, 0, 100}, {4, 49, 100}, {4, -1, 100}, {4, 1, 251}, {4, 1, 0}})
     EXPECT_EQ(check_step(o.artifact(), o.target(), 0, bad).code(), Code::kInternal);
   EXPECT_TRUE(check_write(IoSlot::TokenIds, 0, 48, 192).ok());
   EXPECT_FALSE(check_write(IoSlot::TokenIds, 1, 48, 192).ok());

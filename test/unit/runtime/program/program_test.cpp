@@ -63,8 +63,7 @@ TEST(Program, OneReasonIsToldOnce) {
     a.targets.push_back(std::move(t));
   }
   builder.Finish(artifact::CreateArtifact(builder, &a));
-  std::string text =
-      choose_target(*artifact::GetArtifact(builder.GetBufferPointer()), "").status().message();
+  std::string text = choose_target(*artifact::GetArtifact(builder.GetBufferPointer()), "").status().message();
   size_t first = text.find("sees no GPU");
   EXPECT_NE(first, std::string::npos) << text;
   EXPECT_EQ(text.find("sees no GPU", first + 1), std::string::npos) << text;

@@ -21,7 +21,8 @@ struct Logits {
     hashes[thread] = h * 2246822519u;
     r1::cuda::sync_block();
     const int other = 63 - thread; // its hash is another thread's
-    a.out<float>(4)[row * kVocab + first + other] = float(hashes[other] >> 20) / 4096 + a.in<float>(3)[first + other];
+    a.out<float>(4)[row * kVocab + first + other] =
+        float(hashes[other] >> 20) / 4096 + a.in<float>(3)[first + other];
   }
 };
 
@@ -32,7 +33,8 @@ struct Fill {
     const long long* request = a.in<long long>(1);
     const float scale = __builtin_bit_cast(float, u32(request[3]));
     const long long step = (long long)(r1::cuda::grid_size()) * kThreads;
-    for (long long i = r1::cuda::block_index() * kThreads + r1::cuda::thread_index(); i < request[0]; i += step)
+    for (long long i = r1::cuda::block_index() * kThreads + r1::cuda::thread_index(); i < request[0];
+         i += step)
       a.out<float>(0)[i] = scale > 0 ? float(i) * scale : scale < 0 ? -scale : 1.0f;
   }
 };

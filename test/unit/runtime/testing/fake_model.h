@@ -20,8 +20,8 @@ int32_t expected_next(std::span<const int32_t> ids);
 struct FakeOptions {
   bool text =
       false; // a tokenizer of bytes, 256 "<think>", 257 "</think>", and the template of fake_model.cpp
-  bool weights = true;                                   // false: as --weights=none
-  std::string side_file = {};                            // weights in a file of this name beside the artifact
+  bool weights = true;        // false: as --weights=none
+  std::string side_file = {}; // weights in a file of this name beside the artifact
   // A target for each, named as device_target() says. Those for GPUs run on simcuda: their images are built for the host.
   std::vector<artifact::Device> devices = {artifact::Device::Cpu};
   std::function<void(artifact::ArtifactT&)> change = {}; // before the index is written

@@ -36,8 +36,9 @@ TEST(Config, SizesHaveUnits) {
 }
 
 TEST(Config, WhatIsNotUnderstoodIsSaid) {
-  for (const char* text : {"device=2", "devices", "devices=", "devices=two", "devices=-1", "devices=65", "memory=4X",
-                           "memory=99999999GiB", "schedule=fast", "workers=0", "chip=90a", "chip=90,,seed=1"}) {
+  for (const char* text :
+       {"device=2", "devices", "devices=", "devices=two", "devices=-1", "devices=65", "memory=4X",
+        "memory=99999999GiB", "schedule=fast", "workers=0", "chip=90a", "chip=90,,seed=1"}) {
     Config c;
     std::string why = parse(text, c);
     EXPECT_NE(why.find("is not understood"), std::string::npos) << text;

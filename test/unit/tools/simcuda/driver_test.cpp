@@ -16,16 +16,15 @@ TEST(Driver, CopiesStayInsideAllocations) {
   auto* pinned = static_cast<uint8_t*>(s.pinned(500));
   const cuda::Driver& d = s.d;
   EXPECT_EQ(d.cuMemcpyHtoDAsync(p, host.data(), 1000, s.stream), 0);
-  for (int result : {d.cuMemcpyHtoDAsync(p, host.data(), 1001, s.stream),
-                     d.cuMemcpyHtoDAsync(p - 1, host.data(), 1, s.stream),
-                     d.cuMemcpyHtoDAsync(driver::Pointer(host.data()), host.data(), 1, s.stream),
-                     d.cuMemcpyHtoDAsync(p, pinned, 501, s.stream),
-                     d.cuMemcpyHtoDAsync(p, reinterpret_cast<void*>(q), 1, s.stream),
-                     d.cuMemcpyDtoHAsync(host.data(), p + 1, 1000, s.stream),
-                     d.cuMemcpyDtoHAsync(pinned + 1, p, 500, s.stream),
-                     d.cuMemcpyDtoDAsync(p, q + 500, 501, s.stream),
-                     d.cuMemcpyDtoDAsync(p + 500, q, 501, s.stream),
-                     d.cuMemsetD8Async(p, 0, 1001, s.stream)})
+  for (int result :
+       {d.cuMemcpyHtoDAsync(p, host.data(), 1001, s.stream),
+        d.cuMemcpyHtoDAsync(p - 1, host.data(), 1, s.stream),
+        d.cuMemcpyHtoDAsync(driver::Pointer(host.data()), host.data(), 1, s.stream),
+        d.cuMemcpyHtoDAsync(p, pinned, 501, s.stream),
+        d.cuMemcpyHtoDAsync(p, reinterpret_cast<void*>(q), 1, s.stream),
+        d.cuMemcpyDtoHAsync(host.data(), p + 1, 1000, s.stream),
+        d.cuMemcpyDtoHAsync(pinned + 1, p, 500, s.stream), d.cuMemcpyDtoDAsync(p, q + 500, 501, s.stream),
+        d.cuMemcpyDtoDAsync(p + 500, q, 501, s.stream), d.cuMemsetD8Async(p, 0, 1001, s.stream)})
     EXPECT_EQ(result, driver::kInvalidValue);
   EXPECT_EQ(s.finish(), 0);
 }
@@ -48,7 +47,8 @@ TEST(Driver, LaunchesMustFit) {
   driver::Pointer p = s.allocate(128);
   driver::Kernel shared = s.kernel("test_shared");
   EXPECT_EQ(s.launch(shared, 1, p, 100 << 10), driver::kInvalidValue) << "not allowed so much";
-  EXPECT_EQ(s.d.cuKernelSetAttribute(driver::kMaxDynamicSharedBytes, 100 << 10, shared, 0), driver::kInvalidValue)
+  EXPECT_EQ(s.d.cuKernelSetAttribute(driver::kMaxDynamicSharedBytes, 100 << 10, shared, 0),
+            driver::kInvalidValue)
       << "this chip has 99 KiB";
   EXPECT_EQ(s.d.cuKernelSetAttribute(1, 0, shared, 0), driver::kInvalidValue);
   EXPECT_EQ(s.launch(s.kernel("test_step"), 0, p), driver::kInvalidValue) << "no blocks";
@@ -58,7 +58,8 @@ TEST(Driver, LaunchesMustFit) {
   EXPECT_EQ(s.d.cuLaunchKernel(step, 1, 1, 1, 64, 1, 1, 0, s.stream, params, nullptr), driver::kInvalidValue);
   EXPECT_EQ(s.d.cuLaunchKernel(step, 1, 2, 1, 32, 1, 1, 0, s.stream, params, nullptr), driver::kInvalidValue);
   EXPECT_EQ(s.d.cuLaunchKernel(step, 1, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr), driver::kInvalidHandle);
-  EXPECT_EQ(s.d.cuLaunchKernel(nullptr, 1, 1, 1, 32, 1, 1, 0, s.stream, params, nullptr), driver::kInvalidHandle);
+  EXPECT_EQ(s.d.cuLaunchKernel(nullptr, 1, 1, 1, 32, 1, 1, 0, s.stream, params, nullptr),
+            driver::kInvalidHandle);
 }
 
 TEST(Driver, SharedMemoryThatWasAskedFor) {
@@ -83,16 +84,16 @@ TEST(Driver, TensorMapsReachTheKernel) {
   uint64_t extents[] = {40, 3}, strides[] = {160};
   uint32_t box[] = {32, 1}, steps[] = {1, 1};
   auto encode = [&](void* address) {
-    return s.d.cuTensorMapEncodeTiled(&maps.map[1], driver::kMapI32, 2, address, extents, strides, box, steps, 0, 0,
-                                      driver::kMapPromoteL2To256, 0);
+    return s.d.cuTensorMapEncodeTiled(&maps.map[1], driver::kMapI32, 2, address, extents, strides, box, steps,
+                                      0, 0, driver::kMapPromoteL2To256, 0);
   };
   ASSERT_EQ(encode(source), 0) << s.text(driver::kInvalidValue);
   maps.map[0] = maps.map[1];
   cuda::KernelArguments a{};
   a.buffers[0] = reinterpret_cast<void*>(to);
   void* params[] = {&a, &maps};
-  ASSERT_EQ(s.d.cuLaunchKernel(reinterpret_cast<driver::Function>(s.kernel("test_mapped")), 3, 1, 1, 32, 1, 1, 256,
-                               s.stream, params, nullptr),
+  ASSERT_EQ(s.d.cuLaunchKernel(reinterpret_cast<driver::Function>(s.kernel("test_mapped")), 3, 1, 1, 32, 1, 1,
+                               256, s.stream, params, nullptr),
             0);
   memset(&maps, 0, sizeof maps); // parameters were copied
   ASSERT_EQ(s.finish(), 0) << s.text(driver::kLaunchFailed);
@@ -124,7 +125,9 @@ TEST(Driver, HandlesMustBeKnown) {
 }
 
 TEST(Driver, ABadConfigurationIsSaid) {
-  { Session s; } // the driver is loaded, its device closed
+  {
+    Session s;
+  } // the driver is loaded, its device closed
   setenv("R1_CUDA_LIBRARY", R1C_SIMCUDA, 1);
   setenv("R1_SIMCUDA", "chip=ninety", 1);
   Status status = cuda::Driver::open(artifact::Device::Sim).status();

@@ -67,7 +67,9 @@ TEST(Machine, GraphsRunInAnyOrderThatTheEdgesAllow) {
       driver::Node a = nullptr, b = nullptr;
       ASSERT_EQ(s.d.cuGraphCreate(&graph, 0), 0);
       ASSERT_EQ(s.add_node(graph, s.kernel("test_step"), p, {}, a), 0);
-      ASSERT_EQ(s.add_node(graph, s.kernel("test_double"), p, bound ? std::vector{a} : std::vector<driver::Node>(), b), 0);
+      ASSERT_EQ(s.add_node(graph, s.kernel("test_double"), p,
+                           bound ? std::vector{a} : std::vector<driver::Node>(), b),
+                0);
       ASSERT_EQ(s.d.cuGraphInstantiateWithFlags(&executable, graph, 0), 0);
       ASSERT_EQ(s.d.cuGraphDestroy(graph), 0) << "the executable is a copy";
       ASSERT_EQ(s.d.cuGraphUpload(executable, s.stream), 0);

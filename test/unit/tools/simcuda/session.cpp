@@ -65,8 +65,8 @@ static cuda::KernelArguments arguments(driver::Pointer dims, driver::Pointer buf
 int Session::launch(driver::Kernel kernel, unsigned grid, driver::Pointer buffer, unsigned shared_bytes) {
   cuda::KernelArguments a = arguments(dims_, buffer);
   void* params[] = {&a};
-  return d.cuLaunchKernel(reinterpret_cast<driver::Function>(kernel), grid, 1, 1, 32, 1, 1, shared_bytes, stream,
-                          params, nullptr);
+  return d.cuLaunchKernel(reinterpret_cast<driver::Function>(kernel), grid, 1, 1, 32, 1, 1, shared_bytes,
+                          stream, params, nullptr);
 }
 
 int Session::add_node(driver::Graph graph, driver::Kernel kernel, driver::Pointer buffer,

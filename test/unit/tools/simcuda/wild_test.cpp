@@ -27,7 +27,8 @@ TEST(Wild, BehindAnAllocation) {
 }
 
 TEST(Wild, JustBehindOneThatEndsUnevenly) {
-  expect_wild([](Session& s) { return s.allocate(1000) + 1001; }, {"1 bytes after the 1000 bytes", "test_write"});
+  expect_wild([](Session& s) { return s.allocate(1000) + 1001; },
+              {"1 bytes after the 1000 bytes", "test_write"});
 }
 
 TEST(Wild, BeforeAnAllocation) {

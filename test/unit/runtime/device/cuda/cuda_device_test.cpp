@@ -37,13 +37,12 @@ void expect_right(Program& program) {
     for (size_t i = 0; i < 3 + 60 * s; ++i)
       ids[s].push_back(int32_t((i * 37 + s * 11 + 5) % testing::kVocab));
     numbers.push_back(*session.open_sequence());
-    Status status = session.prefill(numbers[s], ids[s], Want::kAll,
-                                    [&](int64_t first, int64_t rows, const float* logits) {
-                                      for (int64_t r = 0; r < rows; ++r)
-                                        compare(std::span(ids[s]).first(size_t(first + r + 1)),
-                                                logits + r * testing::kVocab);
-                                      return Status();
-                                    });
+    Status status = session.prefill(
+        numbers[s], ids[s], Want::kAll, [&](int64_t first, int64_t rows, const float* logits) {
+          for (int64_t r = 0; r < rows; ++r)
+            compare(std::span(ids[s]).first(size_t(first + r + 1)), logits + r * testing::kVocab);
+          return Status();
+        });
     ASSERT_TRUE(status.ok()) << status.message();
   }
   for (size_t count : {3, 2, 1, 3}) {
@@ -153,13 +152,16 @@ TEST(CudaDevice, ChipsWithoutAnImage) {
     EXPECT_NE(s.message().find(part), std::string::npos) << s.message();
   s = open({.devices = {Kind::Cuda}}, {}, "sm_90a").status();
   EXPECT_NE(s.message().find("--target sm_80"), std::string::npos) << s.message();
-  s = open({.devices = {Kind::Sim, Kind::Cuda}, .change = [](ArtifactT& a) {
-              a.targets.push_back(std::make_unique<artifact::TargetT>(*a.targets[0]));
-              a.targets[2]->name = "sim:sm_80";
-              a.targets[2]->processor = "sm_80";
-              a.targets[2]->image = std::make_unique<artifact::SectionT>(*a.targets[1]->image);
-              a.targets.erase(a.targets.begin() + 1);
-            }}).status();
+  s = open({.devices = {Kind::Sim, Kind::Cuda},
+            .change =
+                [](ArtifactT& a) {
+                  a.targets.push_back(std::make_unique<artifact::TargetT>(*a.targets[0]));
+                  a.targets[2]->name = "sim:sm_80";
+                  a.targets[2]->processor = "sm_80";
+                  a.targets[2]->image = std::make_unique<artifact::SectionT>(*a.targets[1]->image);
+                  a.targets.erase(a.targets.begin() + 1);
+                }})
+          .status();
   EXPECT_NE(s.message().find("use --target sim:sm_80"), std::string::npos) << s.message();
 }
 
@@ -177,7 +179,8 @@ TEST(CudaDevice, AFailingLaunchEndsTheDevice) {
   Session session(**program);
   Status s = session.prefill(*session.open_sequence(), ids, Want::kLast, ignore);
   EXPECT_EQ(s.code(), Code::kDevice);
-  EXPECT_NE(s.message().find("a kernel failed on the GPU while running a step"), std::string::npos) << s.message();
+  EXPECT_NE(s.message().find("a kernel failed on the GPU while running a step"), std::string::npos)
+      << s.message();
   EXPECT_NE(s.message().find("CUDA_ERROR_LAUNCH_FAILED"), std::string::npos) << s.message();
   EXPECT_EQ(session.prefill(0, ids, Want::kLast, ignore).code(), Code::kDevice) << "it stays so";
   EXPECT_EQ(session.length(0), 0);
@@ -205,19 +208,23 @@ TEST(CudaDevice, ALostDeviceIsSaidAndClosed) {
 
 TEST(CudaDevice, ImagesThatDoNotFitTheIndex) {
   Simulation simulation;
-  Status s = open({.change = [](ArtifactT& a) { a.targets[0]->kernels[2]->symbol = "fake_nothing"; }}).status();
+  Status s =
+      open({.change = [](ArtifactT& a) { a.targets[0]->kernels[2]->symbol = "fake_nothing"; }}).status();
   EXPECT_EQ(s.code(), Code::kUnsupported);
   EXPECT_NE(s.message().find("scan"), std::string::npos) << s.message();
   s = open({.change = [](ArtifactT& a) { a.targets[0]->kernels[2]->code_offset += 8; }}).status();
   EXPECT_NE(s.message().find("CUDA_ERROR_INVALID_IMAGE"), std::string::npos) << s.message();
-  s = open({.change = [](ArtifactT& a) { a.targets[0]->image->bytes -= 4096, a.targets[0]->kernels[3]->code_bytes -= 8192; a.targets[0]->kernels[4]->code_bytes -= 8192; }}).status();
+  s = open({.change = [](ArtifactT& a) {
+        a.targets[0]->image->bytes -= 4096, a.targets[0]->kernels[3]->code_bytes -= 8192;
+        a.targets[0]->kernels[4]->code_bytes -= 8192;
+      }}).status();
   EXPECT_EQ(s.code(), Code::kCorrupt) << s.message();
   // Shared memory that this chip does not have.
   Simulation small("chip=86");
   s = open({.change = [](ArtifactT& a) {
-             a.targets[0]->processor = "sm_86";
-             a.targets[0]->kernels[3]->shared_bytes = 120 << 10;
-           }}).status();
+        a.targets[0]->processor = "sm_86";
+        a.targets[0]->kernels[3]->shared_bytes = 120 << 10;
+      }}).status();
   EXPECT_EQ(s.code(), Code::kUnsupported);
   EXPECT_NE(s.message().find("122880 bytes of shared memory"), std::string::npos) << s.message();
 }

@@ -84,8 +84,7 @@ template <class Ours, class Theirs> constexpr bool alike() {
     return std::is_integral_v<Ours> && sizeof(Ours) == sizeof(Theirs) &&
            std::is_signed_v<Ours> == std::is_signed_v<Theirs>;
 }
-template <class... Ours, class... Theirs>
-constexpr bool same(int (*)(Ours...), CUresult (*)(Theirs...)) {
+template <class... Ours, class... Theirs> constexpr bool same(int (*)(Ours...), CUresult (*)(Theirs...)) {
   if constexpr (sizeof...(Ours) != sizeof...(Theirs))
     return false;
   else

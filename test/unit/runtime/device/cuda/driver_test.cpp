@@ -24,7 +24,8 @@ TEST(Driver, IsNotThere) {
   unsetenv("R1_CUDA_LIBRARY");
   if (os::resident_symbol("libcuda.so.1", "cuInit").ok())
     GTEST_SKIP() << "this machine has a driver";
-  expect_refusal(Driver::open(Device::Cuda).status(), {"no NVIDIA driver", "libcuda.so.1", "install", "cpu:"});
+  expect_refusal(Driver::open(Device::Cuda).status(),
+                 {"no NVIDIA driver", "libcuda.so.1", "install", "cpu:"});
   expect_refusal(Driver::open(Device::Sim).status(), {"libsimcuda.so", "R1_CUDA_LIBRARY"});
 }
 
@@ -67,16 +68,17 @@ TEST(Driver, EveryKindOfFailureHasACure) {
     Code code;
     const char* part;
   };
-  for (const Case& c : std::initializer_list<Case>{{driver::kOutOfMemory, Code::kOutOfMemory, "nvidia-smi"},
-                                                   {driver::kStubLibrary, Code::kUnsupported, "stub"},
-                                                   {driver::kUnsupportedPtxVersion, Code::kUnsupported, "580"},
-                                                   {driver::kNoBinaryForGpu, Code::kUnsupported, "compile"},
-                                                   {driver::kIllegalAddress, Code::kDevice, "a kernel failed"},
-                                                   {driver::kLaunchFailed, Code::kDevice, "a kernel failed"},
-                                                   {driver::kEccUncorrectable, Code::kDevice, "lost"},
-                                                   {driver::kUnknown, Code::kDevice, "Xid"},
-                                                   {driver::kInvalidValue, Code::kDevice, "defect"},
-                                                   {4711, Code::kDevice, "error 4711"}}) {
+  for (const Case& c :
+       std::initializer_list<Case>{{driver::kOutOfMemory, Code::kOutOfMemory, "nvidia-smi"},
+                                   {driver::kStubLibrary, Code::kUnsupported, "stub"},
+                                   {driver::kUnsupportedPtxVersion, Code::kUnsupported, "580"},
+                                   {driver::kNoBinaryForGpu, Code::kUnsupported, "compile"},
+                                   {driver::kIllegalAddress, Code::kDevice, "a kernel failed"},
+                                   {driver::kLaunchFailed, Code::kDevice, "a kernel failed"},
+                                   {driver::kEccUncorrectable, Code::kDevice, "lost"},
+                                   {driver::kUnknown, Code::kDevice, "Xid"},
+                                   {driver::kInvalidValue, Code::kDevice, "defect"},
+                                   {4711, Code::kDevice, "error 4711"}}) {
     Status s = driver->check(c.result, "testing");
     EXPECT_EQ(s.code(), c.code) << s.message();
     EXPECT_NE(s.message().find(c.part), std::string::npos) << s.message();
