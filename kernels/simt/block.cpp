@@ -102,7 +102,7 @@ std::string Block::run(Entry entry, Shape shape, void** params, const Schedule& 
   shared_bytes = shape.shared_bytes;
   static_cast<BlockView&>(*this) = {nullptr, int(number), int(shape.threads), int(shape.grid)};
   random_ = (how.seed + 1) * 0x9e3779b97f4a7c15u ^ (number + 1) * 0xd1342543de82ef95u;
-  error_.clear();
+  failed_ = nullptr;
   if (!prepare_memory())
     return "no memory for the stacks of " + std::to_string(shape.threads) + " kernel threads";
   prepare_threads();
@@ -112,6 +112,15 @@ std::string Block::run(Entry entry, Shape shape, void** params, const Schedule& 
   switch_context(host_, running_->context, false);
   running_ = nullptr;
   current = nullptr;
+  if (sanitizer::kRaces && live_ > 0) { // all that was abandoned has happened, too
+    for (int i = 0; i < threads; ++i) {
+      if (threads_[i].state == State::kDone)
+        continue;
+      sanitizer::switch_to(threads_[i].context.race_fiber);
+      sanitizer::release(&live_);
+    }
+    sanitizer::switch_to(host_.race_fiber);
+  }
   sanitizer::acquire(&live_);
   sanitizer::destroy_fiber(engine_fiber);
   for (int g = 0; g < (warps_ + 3) / 4; ++g)
@@ -119,10 +128,9 @@ std::string Block::run(Entry entry, Shape shape, void** params, const Schedule& 
   if (sanitizer::kRaces)
     for (int i = 0; i < threads; ++i)
       sanitizer::destroy_fiber(threads_[i].context.race_fiber);
-  if (error_.empty())
-    error_ = stray_writes();
+  std::string error = outcome();
   release_memory();
-  return error_;
+  return error;
 }
 
 void Block::enter() {
@@ -134,15 +142,14 @@ void Block::enter() {
 // A tile leaves nothing behind that still touches memory.
 void Block::check_finished(const Thread& thread) {
   if (!copies[thread.thread].items.empty())
-    stop({}, "ended while its copies are under way: copy_async_wait is missing");
+    fail({}, "ended while its copies are under way: copy_async_wait is missing");
   if (!stores[thread.thread].items.empty())
-    stop({}, "ended while its stores are under way: tma_store_wait is missing");
+    fail({}, "ended while its stores are under way: tma_store_wait is missing");
   if (!warp_groups[thread.warp / 4].products.items.empty())
-    stop({}, "ended while products of its warp group are under way: wgmma_wait is missing");
+    fail({}, "ended while products of its warp group are under way: wgmma_wait is missing");
   const Meeting& meeting = meetings_[thread.warp];
   if (meeting.arrived)
-    stop(meeting.place,
-         std::string("exited while lanes of its warp wait for it in ") + name_of(meeting.operation));
+    fail(meeting.place, "exited while lanes of its warp wait for it in %s", name_of(meeting.operation));
 }
 
 void Block::exit() {

@@ -7,6 +7,7 @@
 #include "kernels/simt/phase.h"
 #include "kernels/simt/tensor_map.h"
 
+#include <cstdarg>
 #include <memory>
 #include <string>
 #include <vector>
@@ -144,7 +145,8 @@ public:
   void meet_group(Operation operation, void* argument, void (*complete)(void** arguments), Place place);
   void wait_phase(u8* word, int parity, Place place);
   void wake_phase(const u8* word, int phase);
-  [[noreturn]] void stop(Place place, const std::string& message);
+  // Ends the launch. The fiber is abandoned as it stands: nothing on its stack may own memory.
+  [[noreturn]] void stop(Place place, const char* format, va_list arguments);
   // The pointer, once it is known to name `bytes` of shared memory.
   u8* shared_range(const void* p, size_t bytes, Place place, const char* what);
   // Whether asynchronous work that is issued now happens now.
@@ -177,6 +179,7 @@ private:
   void check_finished(const Thread& thread);
   std::string what(const Thread& thread) const;
   std::string who(const Thread& thread) const;
+  std::string outcome();
   std::string deadlock() const;
   std::string stray_writes();
 
@@ -193,7 +196,8 @@ private:
   int priorities_[kMaxWarps + 1] = {}; // warps and, as warps_, the copy engine; highest first
   std::vector<Thread*> phase_waiters_;
   u64 random_ = 0;
-  std::string error_;
+  const Thread* failed_ = nullptr; // the thread that stopped the launch, and why
+  char failure_[400];
 };
 
 // The block whose fiber runs on this OS thread.

@@ -87,7 +87,7 @@ void phase_arrive(void* barrier, int bytes, Place place) {
 void phase_complete(Block& block, u8* word, int bytes) {
   PhaseBarrier* found = find(block, word);
   if (!found)
-    block.stop({}, "a copy arrives at a barrier that is no longer valid");
+    fail({}, "a copy arrives at a barrier that is no longer valid");
   found->bytes -= bytes;
   settle(block, *found);
 }

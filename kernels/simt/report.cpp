@@ -1,7 +1,6 @@
 // What went wrong, in one line.
 #include "kernels/simt/block.h"
 
-#include <cstdarg>
 #include <cstdio>
 #include <map>
 #include <utility>
@@ -64,19 +63,36 @@ std::string Block::who(const Thread& thread) const {
   return "block " + std::to_string(index) + ", thread " + std::to_string(thread.thread);
 }
 
-void Block::stop(Place place, const std::string& message) {
-  error_ = who(self()) + text_of(place) + ": " + message;
+// On the kernel thread: only what needs no memory of its own.
+void Block::stop(Place place, const char* format, va_list arguments) {
+  sanitizer::switch_to(running_->context.race_fiber); // from asynchronous work that it carried out
+  {
+    sanitizer::Ignore ours;
+    std::vsnprintf(failure_, sizeof failure_, format, arguments);
+  }
+  failed_ = running_;
+  running_->place = place;
+  sanitizer::Ignore::end_all();
   switch_context(running_->context, host_, true);
   __builtin_unreachable();
 }
 
+std::string Block::outcome() {
+  if (failed_)
+    return who(*failed_) + text_of(failed_->place) + ": " + failure_;
+  if (live_ > 0)
+    return deadlock();
+  if (!loads.empty())
+    return "block " + std::to_string(index) +
+           ": ended while the copy engine still writes to shared memory, for a load" +
+           text_of(loads[0].place);
+  return stray_writes();
+}
+
 void fail(Place place, const char* format, ...) {
-  char text[400];
   va_list arguments;
   va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  block().stop(place, text);
+  block().stop(place, format, arguments);
 }
 
 std::string Block::stray_writes() {

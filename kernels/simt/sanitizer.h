@@ -64,13 +64,24 @@ inline void switch_to(void* fiber) { __tsan_switch_to_fiber(fiber, 1); } // 1: t
 class Ignore {
 public:
   Ignore() {
+    ++depth;
     AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
     AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
   }
-  ~Ignore() {
+  ~Ignore() { end(); }
+  // For a thread that is abandoned inside. No thread waits inside, so one count does.
+  static void end_all() {
+    while (depth > 0)
+      end();
+  }
+
+private:
+  static void end() {
+    --depth;
     AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
     AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
   }
+  static inline thread_local int depth = 0;
 };
 #else
 inline constexpr bool kRaces = false;
@@ -85,6 +96,7 @@ inline void switch_to(void*) {}
 struct Ignore {
   Ignore() {}
   ~Ignore() {}
+  static void end_all() {}
 };
 #endif
 

@@ -119,15 +119,8 @@ void Block::leave(bool last) {
   Thread* to = choose();
   if (to == from)
     return;
-  if (to == nullptr) {
-    if (live_ > 0)
-      error_ = deadlock();
-    else if (!loads.empty())
-      error_ = "block " + std::to_string(index) +
-               ": ended while the copy engine still writes to shared memory, for a load" +
-               text_of(loads[0].place);
-    switch_context(from->context, host_, true);
-  }
+  if (to == nullptr)
+    switch_context(from->context, host_, true); // all have ended, or none can go on
   running_ = to;
   current = to;
   switch_context(from->context, to->context, last);
@@ -147,10 +140,10 @@ void Block::arrive(Barrier& barrier, int count, Place place) {
     barrier.count = count;
     barrier.place = place;
   } else if (barrier.count != count) {
-    stop(place, "barrier of " + std::to_string(count) + " threads, but others are at the same barrier with " +
-                    std::to_string(barrier.count) + text_of(barrier.place));
+    fail(place, "barrier of %d threads, but others are at the same barrier with %d at %s:%d", count,
+         barrier.count, barrier.place.file, barrier.place.line);
   } else if (count == 0 && (barrier.place.line != place.line || barrier.place.file != place.file)) {
-    stop(place, "divergent block barrier: others wait" + text_of(barrier.place));
+    fail(place, "divergent block barrier: others wait at %s:%d", barrier.place.file, barrier.place.line);
   }
   sanitizer::release(&barrier);
   if (++barrier.arrived == (count ? count : live_)) {
@@ -167,15 +160,14 @@ void Block::meet(Operation operation, void* argument, void (*complete)(void**), 
   Thread& me = self();
   Meeting& meeting = meetings_[me.warp];
   if (exited_[me.warp])
-    stop(place, std::string(name_of(operation)) + " needs all lanes of the warp, but lane " +
-                    std::to_string(__builtin_ctz(exited_[me.warp])) + " has exited");
+    fail(place, "%s needs all lanes of the warp, but lane %d has exited", name_of(operation),
+         __builtin_ctz(exited_[me.warp]));
   if (!meeting.arrived) {
     meeting.operation = operation;
     meeting.place = place;
   } else if (meeting.operation != operation || meeting.place.line != place.line) {
-    stop(place, std::string("divergent warp: ") + name_of(operation) + " here, but lane " +
-                    std::to_string(__builtin_ctz(meeting.arrived)) + " is in " + name_of(meeting.operation) +
-                    text_of(meeting.place));
+    fail(place, "divergent warp: %s here, but lane %d is in %s at %s:%d", name_of(operation),
+         __builtin_ctz(meeting.arrived), name_of(meeting.operation), meeting.place.file, meeting.place.line);
   }
   meeting.arguments[me.lane] = argument;
   meeting.arrived |= 1u << me.lane;

@@ -27,14 +27,14 @@ float& element(const GroupProduct& product, int m, int n) {
 template <class Piece> void walk(Block& b, u64 descriptor, int rows, Place place, Piece piece) {
   const u32 start = u32(descriptor & 0x3fff) << 4, stride = u32(descriptor >> 32 & 0x3fff) << 4;
   if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0)
-    b.stop(place, "wgmma: only descriptors with swizzle 128B and base offset 0 are modelled");
+    fail(place, "wgmma: only descriptors with swizzle 128B and base offset 0 are modelled");
   for (int r = 0; r < rows; ++r)
     for (u32 k = 0; k < 32; k += 16) {
       const u32 plain = start + u32(r / 8) * stride + u32(r % 8) * 128 + k;
       const u32 address = plain ^ (plain >> 7 & 7) << 4;
       if (address < kSharedBase || address - kSharedBase + 16 > b.shared_bytes)
-        b.stop(place, "wgmma: reads byte " + std::to_string(long(address) - long(kSharedBase)) +
-                          " of shared memory, which has " + std::to_string(b.shared_bytes));
+        fail(place, "wgmma: reads byte %ld of shared memory, which has %u", long(address) - long(kSharedBase),
+             b.shared_bytes);
       piece(r, k, b.shared + (address - kSharedBase));
     }
 }
@@ -147,7 +147,7 @@ void complete_issue(void** arguments) {
   for (int t = 0; t < 128; ++t) {
     const Argument& argument = *static_cast<Argument*>(arguments[t]);
     if (argument.a != first.a || argument.b != first.b || argument.accumulate != first.accumulate)
-      b.stop(group.place, "wgmma: thread " + std::to_string(t) + " of the warp group has other operands");
+      fail(group.place, "wgmma: thread %d of the warp group has other operands", t);
     product.d[t] = argument.d;
   }
   product.a = first.a;
@@ -157,7 +157,7 @@ void complete_issue(void** arguments) {
   product.accumulate = first.accumulate;
   product.place = group.place;
   if (!group.fenced)
-    b.stop(group.place, "wgmma without wgmma_fence before it");
+    fail(group.place, "wgmma without wgmma_fence before it");
   // Products stay in order.
   const bool first_one = group.products.items.empty() || group.products.items.back().done;
   product.done = first_one && b.at_once();
@@ -173,14 +173,14 @@ void complete_issue(void** arguments) {
 void Block::meet_group(Operation operation, void* argument, void (*complete)(void**), Place place) {
   Thread& me = self();
   if (threads < (me.warp / 4 + 1) * 128)
-    stop(place, "wgmma needs whole warp groups of 128 threads");
+    fail(place, "wgmma needs whole warp groups of 128 threads");
   WarpGroup& group = warp_groups[me.warp / 4];
   if (group.arrived == 0) {
     group.operation = operation;
     group.place = place;
   } else if (group.operation != operation || group.place.line != place.line) {
-    stop(place, std::string("divergent warp group: ") + name_of(operation) + " here, but others are in " +
-                    name_of(group.operation) + text_of(group.place));
+    fail(place, "divergent warp group: %s here, but others are in %s at %s:%d", name_of(operation),
+         name_of(group.operation), group.place.file, group.place.line);
   }
   group.arguments[me.thread % 128] = argument;
   if (++group.arrived < 128) {

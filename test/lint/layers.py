@@ -50,6 +50,11 @@ def rule(path):
         return ("kernels",), ("gtest",)
     if folder == "kernels/bitcode":
         return ("kernels/bitcode.h",), ()
+    if folder == "kernels/simt":
+        return (), ()
+    if folder == "kernels/primitives":
+        # CUDA primitives have a body for the host: the emulator's.
+        return ("kernels/common", "kernels/simt/device.h"), ()
     if top == "kernels":
         return ("kernels/registry", "kernels/primitives", "kernels/common"), ()
     if top == "runtime":
@@ -132,6 +137,8 @@ SEEDS = [
     ("runtime knows the compiler", {"runtime/base/b.h": '#include "compiler/plan/A.h"\n'}, "may know only runtime"),
     ("a phase knows another", {"compiler/plan/B.cpp": '#include "compiler/select/B.h"\n'}, "compiler/plan"),
     ("a family knows another", {"kernels/mla/b.cpp": '#  include "kernels/gemm/a.h"\n'}, "kernels/mla"),
+    ("the emulator knows a kernel", {"kernels/simt/b.cpp": '#include "kernels/primitives/cuda/base.h"\n'}, "kernels/simt"),
+    ("a primitive launches", {"kernels/primitives/cuda/b.h": '#include "kernels/simt/launch.h"\n'}, "kernels/simt/device.h"),
     ("the registry knows CUDA", {"kernels/registry/b.h": "#include <cuda.h>\n"}, "may not know cuda"),
     ("a dialect knows a kernel", {"dialects/R1/R1.td": 'include "kernels/registry/x.td"\n'}, "dialects/R1"),
     ("a stale excuse", {"test/lint/allow/layers.txt": "runtime/base/a.h cuda.h  # was needed\n"}, "no longer needed"),

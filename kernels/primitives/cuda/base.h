@@ -104,6 +104,7 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
 // tile(arguments, tile, shared). At global scope, without a semicolon. R1_CUDA_KERNEL_MAPS is in tma.h.
 #ifdef R1_SIMT
 #define R1_CUDA_KERNEL(name, ...)                                                                            \
+  static_assert(__VA_ARGS__::kThreads % 32 == 0 && __VA_ARGS__::kMinBlocks > 0);                             \
   extern "C" {                                                                                               \
   R1_SIMT_EXPORT void name(void** params) {                                                                  \
     __VA_ARGS__::tile(*static_cast<const ::r1::cuda::Arguments*>(params[0]), ::r1::cuda::block_index(),      \

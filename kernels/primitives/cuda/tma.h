@@ -75,6 +75,7 @@ template <int N> R1_DEVICE void tma_store_wait() {
 // As R1_CUDA_KERNEL, for a Skeleton with kMaps and tile(arguments, maps, tile, shared).
 #ifdef R1_SIMT
 #define R1_CUDA_KERNEL_MAPS(name, ...)                                                                       \
+  static_assert(__VA_ARGS__::kThreads % 32 == 0 && __VA_ARGS__::kMinBlocks > 0);                             \
   extern "C" {                                                                                               \
   R1_SIMT_EXPORT void name(void** params) {                                                                  \
     __VA_ARGS__::tile(*static_cast<const ::r1::cuda::Arguments*>(params[0]),                                 \
