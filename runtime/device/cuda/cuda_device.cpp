@@ -126,9 +126,9 @@ private:
     StepGraph graph;
   };
   struct PreparedEntry {
+    const artifact::Entry* index;
     std::vector<Launch> launches;
     std::vector<BucketGraph> graphs; // ascending; none where launches are timed one by one
-    uint64_t max_logit_rows;
     std::vector<LaunchTime> times;
   };
 
@@ -169,15 +169,16 @@ private:
   }
 
   Bucket bucket(const PreparedEntry& entry, uint64_t tokens) const {
-    return {tokens, std::min(tokens, entry.max_logit_rows), reader_.index().model()->max_context()};
+    return {tokens, std::min<uint64_t>(tokens, entry.index->max_logit_rows()),
+            reader_.index().model()->max_context()};
   }
 
   Status prepare_entry(const artifact::Entry& e) {
     Places places{reinterpret_cast<const int32_t*>(io_.address()),
                   [this](const artifact::Argument& a) { return resolve(a); }};
     PreparedEntry entry;
+    entry.index = &e;
     R1_ASSIGN_OR_RETURN(entry.launches, prepare(*context_, target_, e, image_, places));
-    entry.max_logit_rows = e.max_logit_rows();
     for (uint32_t i = 0; i < entry.launches.size(); ++i)
       entry.times.push_back({i, 0, 0});
     // Smaller entries of the kind take the smaller steps.
@@ -240,7 +241,9 @@ private:
       R1_RETURN_IF_ERROR(marks_[i + 1].record());
     }
     for (size_t i = 0; i < entry.launches.size(); ++i) {
-      std::string doing = format("running launch %zu", i);
+      const artifact::Launch& l = *entry.index->launches()->Get(uint32_t(i));
+      std::string doing = format("running launch %zu, kernel %s at %s", i,
+                                 target_.kernels()->Get(l.kernel())->name()->c_str(), l.location()->c_str());
       R1_RETURN_IF_ERROR(marks_[i + 1].wait(doing.c_str()));
       R1_ASSIGN_OR_RETURN(double seconds, Event::seconds(marks_[i], marks_[i + 1]));
       entry.times[i].seconds += seconds;

@@ -182,8 +182,22 @@ TEST(CudaDevice, AFailingLaunchEndsTheDevice) {
   EXPECT_NE(s.message().find("a kernel failed on the GPU while running a step"), std::string::npos)
       << s.message();
   EXPECT_NE(s.message().find("CUDA_ERROR_LAUNCH_FAILED"), std::string::npos) << s.message();
-  EXPECT_EQ(session.prefill(0, ids, Want::kLast, ignore).code(), Code::kDevice) << "it stays so";
+  EXPECT_EQ(session.prefill(0, ids, Want::kLast, ignore).message(), s.message()) << "it stays so";
   EXPECT_EQ(session.length(0), 0);
+}
+
+TEST(CudaDevice, AProfileTellsWhichLaunchFailed) {
+  Simulation simulation("launch_fails=4");
+  DeviceOptions options;
+  options.profile = true;
+  auto program = open({}, options);
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  Session session(**program);
+  int32_t ids[] = {3, 4, 5};
+  Status s = session.prefill(*session.open_sequence(), ids, Want::kLast,
+                             [](int64_t, int64_t, const float*) { return Status(); });
+  EXPECT_NE(s.message().find("running launch 3, kernel scan at layers.scan"), std::string::npos)
+      << s.message();
 }
 
 TEST(CudaDevice, ALostDeviceIsSaidAndClosed) {
