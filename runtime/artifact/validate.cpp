@@ -12,6 +12,11 @@ namespace {
 constexpr uint64_t kMaxMemory = uint64_t(1)
                                 << 46; // no arena, segment or cache is larger; keeps every sum below 2^63
 constexpr uint64_t kMaxTiles = uint64_t(1) << 31;
+// What every GPU's driver takes: threads and shared memory of a block, buffers of the kernels' argument structure, and maps
+// beside it in the 4 KiB that a kernel's parameters have.
+constexpr uint32_t kMaxBlockThreads = 1024;
+constexpr int32_t kMaxSharedBytes = 227 << 10;
+constexpr uint32_t kMaxBuffers = 24, kMaxMaps = 30;
 constexpr const char* kCure = "the artifact is damaged, compile it again";
 
 Status corrupt(const std::string& what) { return fail(Code::kCorrupt, "%s; %s", what.c_str(), kCure); }
@@ -173,6 +178,88 @@ struct Checker {
     return "points into an unknown space";
   }
 
+  // Bytes from where an argument points to the end of its space. The argument is sound.
+  uint64_t room(const Target& t, const Entry& e, const Argument& arg) const {
+    const Model& m = *a.model();
+    switch (arg.space()) {
+    case Space::Arena:
+      return e.arena_bytes() - arg.offset();
+    case Space::Segment:
+      return a.segments()->Get(t.segments()->Get(arg.index()))->bytes() - arg.offset();
+    case Space::Cache: // at most: how many pages there are is decided when it is opened
+      return m.max_batch() * pages_per_sequence * m.cache_page_bytes();
+    case Space::Io:
+      break;
+    }
+    return 0;
+  }
+
+  // What is wrong with a tensor map, or null. The bounds are those of the driver's cuTensorMapEncodeTiled.
+  const char* map(const Target& t, const Entry& e, const Launch& l, const TensorMap& m) const {
+    uint32_t rank = m.extents()->size();
+    if (m.argument() >= l.arguments()->size())
+      return "is of an argument that the launch does not have";
+    const Argument& arg = *l.arguments()->Get(m.argument());
+    if (arg.space() == Space::Io)
+      return "is of an input or output";
+    if (arg.offset() % 16 != 0)
+      return "begins at no multiple of 16 bytes";
+    if (m.type() > DataType::MAX)
+      return "has an unknown element type";
+    if (!aligned(*m.extents()) || !aligned(*m.strides()))
+      return "has sizes that are not aligned";
+    if (rank < 1 || rank > 5 || m.strides()->size() != rank - 1 || m.box()->size() != rank)
+      return "has extents, strides and a box that do not belong together";
+    uint64_t element = m.type() == DataType::F32 || m.type() == DataType::I32     ? 4
+                       : m.type() == DataType::F8E4M3 || m.type() == DataType::U8 ? 1
+                                                                                  : 2;
+    for (uint32_t i = 0; i < rank; ++i) {
+      if (m.extents()->Get(i) == 0 || m.extents()->Get(i) > UINT32_MAX)
+        return "has an extent outside 1 to 2^32 - 1";
+      if (m.box()->Get(i) == 0 || m.box()->Get(i) > 256)
+        return "has a box outside 1 to 256";
+    }
+    uint64_t end = m.extents()->Get(0) * element; // of the last element; no sum here passes 2^63
+    for (uint32_t i = 0; i + 1 < rank; ++i) {
+      uint64_t stride = m.strides()->Get(i), last;
+      if (stride == 0 || stride % 16 != 0 || stride >= uint64_t(1) << 40)
+        return "has a stride that is not a multiple of 16 below 2^40";
+      if (!multiply(m.extents()->Get(i + 1) - 1, stride, kMaxMemory, &last))
+        return "is impossibly large";
+      end += last;
+    }
+    if (end > room(t, e, arg))
+      return "leaves the memory it looks at";
+    uint64_t line = m.box()->Get(0) * element;
+    if (line % 16 != 0)
+      return "has a box whose lines are no multiple of 16 bytes";
+    uint32_t swizzle = m.swizzle_bytes();
+    if (swizzle != 0 && swizzle != 32 && swizzle != 64 && swizzle != 128)
+      return "has a swizzle that is none of 0, 32, 64 and 128";
+    if (swizzle != 0 && line > swizzle)
+      return "has a box wider than its swizzle";
+    return nullptr;
+  }
+
+  // What is wrong with a kernel of a GPU, or null.
+  static const char* gpu_kernel(const Target& t, const Kernel& k) {
+    if (!k.symbol() || k.symbol()->size() == 0)
+      return "has no symbol";
+    if (k.code_bytes() == 0)
+      return "has no code";
+    if (k.code_offset() > t.image()->bytes() || k.code_bytes() > t.image()->bytes() - k.code_offset())
+      return "has code outside the image";
+    if (k.threads() == 0 || k.threads() % 32 != 0 || k.threads() > kMaxBlockThreads)
+      return "has a bad number of threads";
+    if (k.shared_bytes() < 0 || k.shared_bytes() > kMaxSharedBytes ||
+        k.static_shared_bytes() > kMaxSharedBytes)
+      return "has an impossible amount of shared memory";
+    if (k.static_shared_bytes() < -1 || k.registers() < -1 || k.registers() > 255 || k.stack_bytes() < -1 ||
+        k.spill_bytes() < -1)
+      return "has impossible resources";
+    return nullptr;
+  }
+
   Status launch(const Target& t, const Entry& e, const Launch& l, const std::string& where) const {
     auto bad = [&](const std::string& why) {
       return corrupt(where + ", launch " + l.location()->str() + " " + why);
@@ -208,6 +295,19 @@ struct Checker {
       if (!multiply(tiles, most, kMaxTiles, &tiles))
         return bad("has an impossibly large grid");
     }
+    if (t.device() == Device::Cpu && l.maps() && l.maps()->size() > 0)
+      return bad("has tensor maps, which a CPU has no use for");
+    if (t.device() != Device::Cpu) {
+      if (l.arguments()->size() > kMaxBuffers)
+        return bad(format("has %u arguments; a GPU kernel takes %u", l.arguments()->size(), kMaxBuffers));
+      if (tiles >= kMaxTiles)
+        return bad("has an impossibly large grid");
+      if (l.maps() && l.maps()->size() > kMaxMaps)
+        return bad(format("has %u tensor maps; a kernel takes %u", l.maps()->size(), kMaxMaps));
+      for (uint32_t i = 0; l.maps() && i < l.maps()->size(); ++i)
+        if (const char* why = map(t, e, l, *l.maps()->Get(i)))
+          return bad(format("tensor map %u %s", i, why));
+    }
     if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1))
       return bad("has a bad expert_fraction");
     if (l.weight_bytes() > kMaxMemory || l.flops_per_token() > kMaxMemory)
@@ -227,9 +327,16 @@ struct Checker {
     for (uint32_t s : *t.segments())
       if (s >= a.segments()->size())
         return corrupt(format("%s uses weight segment %u of %u", what.c_str(), s, a.segments()->size()));
-    for (const Kernel* k : *t.kernels())
+    for (const Kernel* k : *t.kernels()) {
       if (k->scratch_bytes() > (uint64_t(1) << 32))
         return corrupt(what + ", kernel " + k->name()->str() + " wants too much scratch");
+      if (const char* why = t.device() == Device::Cpu ? nullptr : gpu_kernel(t, *k))
+        return corrupt(what + ", kernel " + k->name()->str() + " " + why);
+    }
+    int64_t kernels = t.device() == Device::Cpu ? 0 : t.kernels()->size();
+    if (t.fill_kernel() < -1 || t.fill_kernel() >= kernels)
+      return corrupt(format("%s fills weights with kernel %d of %lld", what.c_str(), t.fill_kernel(),
+                            (long long)kernels));
     bool has[2] = {};
     std::set<std::pair<int, uint32_t>> sizes;
     for (const Entry* e : *t.entries()) {

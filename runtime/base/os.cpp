@@ -94,6 +94,57 @@ Status File::read(uint64_t offset, std::span<uint8_t> out) const {
   return Status();
 }
 
+Result<DirectFile> DirectFile::open(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+  bool direct = fd >= 0;
+  if (!direct && errno == EINVAL) // a file system that knows no direct reading, such as tmpfs
+    fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return failed(errno, "open", path);
+  return DirectFile(fd, direct, path);
+}
+
+DirectFile::DirectFile(DirectFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), direct_(other.direct_), path_(std::move(other.path_)) {}
+
+DirectFile& DirectFile::operator=(DirectFile&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(direct_, other.direct_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+DirectFile::~DirectFile() {
+  if (fd_ >= 0)
+    ::close(fd_);
+}
+
+Status DirectFile::read(uint64_t offset, uint64_t bytes, uint8_t* out) {
+  for (uint64_t done = 0; done < bytes;) {
+    // A direct read is whole blocks; the file may end inside the last one. After a short one only an ordinary read can go on.
+    uint64_t wanted = direct_ ? (bytes - done + kAlignment - 1) / kAlignment * kAlignment : bytes - done;
+    ssize_t got = ::pread(fd_, out + done, std::min<size_t>(wanted, 1u << 30), off_t(offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0 && errno != EINVAL)
+      return failed(errno, "read", path_);
+    if (got == 0)
+      return fail(Code::kCorrupt,
+                  "%s: ends at byte %llu, %llu more were expected; the file is truncated, copy it again",
+                  path_.c_str(), (unsigned long long)(offset + done), (unsigned long long)(bytes - done));
+    done += got > 0 ? uint64_t(got) : 0;
+    if (direct_ && done < bytes && (got < 0 || done % kAlignment != 0)) {
+      int flags = fcntl(fd_, F_GETFL);
+      if (flags < 0 || fcntl(fd_, F_SETFL, flags & ~O_DIRECT) != 0)
+        return failed(errno, "read", path_);
+      direct_ = false;
+    } else if (got < 0) {
+      return failed(EINVAL, "read", path_);
+    }
+  }
+  return Status();
+}
+
 Result<OutputFile> OutputFile::create(const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) { // a pipe or a device is written as it is
@@ -234,6 +285,8 @@ Memory::~Memory() {
     munmap(data_, bytes_);
 }
 
+static std::string memory_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
 Result<SharedObject> SharedObject::load(std::span<const uint8_t> image, const std::string& name) {
   int fd = memfd_create(name.c_str(), MFD_CLOEXEC);
   if (fd < 0)
@@ -252,24 +305,26 @@ Result<SharedObject> SharedObject::load(std::span<const uint8_t> image, const st
     left -= size_t(put);
   }
   SharedObject object;
-  std::string path = "/proc/self/fd/" + std::to_string(fd);
-  object.handle_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  const char* reason = object.handle_ ? nullptr : dlerror();
-  ::close(fd);
-  if (!object.handle_)
-    return fail(Code::kCorrupt, "the machine code of %s cannot be loaded: %s; compile the artifact again",
-                name.c_str(), reason ? reason : "no reason given");
-  return object;
+  object.fd_ = fd;
+  object.handle_ = dlopen(memory_path(fd).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (object.handle_)
+    return object;
+  const char* reason = dlerror();
+  return fail(Code::kCorrupt, "the machine code of %s cannot be loaded: %s; compile the artifact again",
+              name.c_str(), reason ? reason : "no reason given");
 }
 
 SharedObject& SharedObject::operator=(SharedObject&& other) noexcept {
   std::swap(handle_, other.handle_);
+  std::swap(fd_, other.fd_);
   return *this;
 }
 
 SharedObject::~SharedObject() {
   if (handle_)
     dlclose(handle_);
+  if (fd_ >= 0)
+    ::close(fd_);
 }
 
 Result<void*> SharedObject::symbol(const char* name) const {
@@ -277,6 +332,31 @@ Result<void*> SharedObject::symbol(const char* name) const {
   if (!address)
     return fail(Code::kCorrupt, "the machine code has no symbol %s; compile the artifact again", name);
   return address;
+}
+
+Result<void*> resident_symbol(const std::string& name, const char* symbol) {
+  void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    const char* reason = dlerror();
+    return fail(Code::kNotFound, "%s", reason ? reason : (name + " cannot be loaded").c_str());
+  }
+  void* address = dlsym(handle, symbol);
+  if (!address)
+    return fail(Code::kUnsupported, "%s has no symbol %s", name.c_str(), symbol);
+  return address;
+}
+
+std::string executable_folder() {
+  char path[4096];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  std::string_view whole(path, length > 0 ? size_t(length) : 0);
+  size_t slash = whole.rfind('/');
+  return slash == whole.npos ? "" : std::string(whole.substr(0, slash));
+}
+
+std::string environment(const char* name) {
+  const char* value = getenv(name);
+  return value ? value : "";
 }
 
 // The whole of a small file of /proc or /sys; empty where there is none.

@@ -79,6 +79,25 @@ private:
   uint64_t bytes_ = 0;
 };
 
+// A file read past the page cache where its file system can do that, as suits weights that are read once.
+class DirectFile {
+public:
+  static constexpr uint64_t kAlignment = 4096; // of offsets and addresses
+  static Result<DirectFile> open(const std::string& path);
+  DirectFile(DirectFile&& other) noexcept;
+  DirectFile& operator=(DirectFile&& other) noexcept;
+  ~DirectFile();
+
+  // Reads `bytes` bytes or fails. `offset` and `out` aligned; `out` has room for `bytes` rounded up to kAlignment.
+  Status read(uint64_t offset, uint64_t bytes, uint8_t* out);
+
+private:
+  DirectFile(int fd, bool direct, std::string path) : fd_(fd), direct_(direct), path_(std::move(path)) {}
+  int fd_ = -1;
+  bool direct_ = false;
+  std::string path_;
+};
+
 // Machine code in the format of the system's loader, held in memory. Unloads itself.
 class SharedObject {
 public:
@@ -93,7 +112,17 @@ public:
 
 private:
   void* handle_ = nullptr;
+  int fd_ =
+      -1; // the loader knows an object by its path, /proc/self/fd/N: N must not mean another one meanwhile
 };
+
+// Loads a library of the system, for as long as the process lives, and finds one of its symbols. `name` is a path, or a
+// bare file name for the loader to look for. kNotFound where there is no such library, with the loader's reason; kUnsupported where it lacks the symbol.
+Result<void*> resident_symbol(const std::string& name, const char* symbol);
+// The folder that the running program lies in, without a slash at the end; empty where that cannot be told.
+std::string executable_folder();
+// The value of an environment variable; empty where it is not set.
+std::string environment(const char* name);
 
 // Bytes that can be allocated without swapping: what the kernel calls available, less where a control group allows less.
 uint64_t available_memory();

@@ -85,7 +85,7 @@ Result<Report> run(Program& program, const Options& options) {
         (long long)options.prompt_tokens, (long long)options.new_tokens, m.max_context());
   Device& device = program.device();
   Report r;
-  R1_ASSIGN_OR_RETURN(Stream stream, Stream::make(device, options.stream_bytes));
+  R1_ASSIGN_OR_RETURN(Stream stream, Stream::make(device, program.target(), options.stream_bytes));
   r.stream_bytes = stream.bytes();
   r.bandwidth_before = stream.bytes_per_second(device, 5);
   MatrixRate before = matrix_rate(device, program.target());

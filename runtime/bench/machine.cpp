@@ -151,11 +151,17 @@ double median(std::vector<double> values) {
 
 } // namespace
 
-Result<Stream> Stream::make(Device& device, uint64_t bytes) {
+Result<Stream> Stream::make(Device& device, const artifact::Target& target, uint64_t bytes) {
+  if (target.device() != artifact::Device::Cpu) {
+    Stream copies;
+    copies.bytes_ = bytes;
+    return copies;
+  }
   uint64_t available = os::available_memory();
   bytes = std::max(kPiece, std::min(bytes, available / 4) / kPiece * kPiece);
   Stream stream;
   R1_ASSIGN_OR_RETURN(stream.memory_, os::Memory::allocate(bytes));
+  stream.bytes_ = stream.memory_.bytes();
   uint8_t* base = stream.memory_.data();
   R1_RETURN_IF_ERROR(device.parallel([&](int part, int parts) {
     uint64_t begin = bytes / kPiece * uint64_t(part) / uint64_t(parts) * kPiece;
@@ -166,6 +172,10 @@ Result<Stream> Stream::make(Device& device, uint64_t bytes) {
 }
 
 double Stream::bytes_per_second(Device& device, int passes) {
+  if (!memory_.data()) {
+    Result<double> rate = device.copy_rate(bytes_, passes);
+    return rate.ok() ? *rate : 0;
+  }
   static const auto sum = cpu::has_feature("avx512f") ? sum_avx512 : sum_plain;
   uint64_t pieces = memory_.bytes() / kPiece;
   std::vector<double> rates;
@@ -188,6 +198,8 @@ double Stream::bytes_per_second(Device& device, int passes) {
 }
 
 MatrixRate matrix_rate(Device& device, const artifact::Target& target) {
+  if (target.device() != artifact::Device::Cpu)
+    return {"unknown", 0};
   auto uses = [&](std::string_view part) {
     for (const flatbuffers::String* f : *target.features())
       if (f->string_view().find(part) != std::string_view::npos)

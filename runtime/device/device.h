@@ -30,10 +30,10 @@ struct MemoryPlan {
 };
 
 struct DeviceOptions {
-  int threads = 0;              // 0: os::default_threads()
+  int threads = 0;              // CPU; 0: os::default_threads()
   uint32_t cache_sequences = 0; // the cache has room for so many sequences; 0: max_batch
   int64_t cache_tokens = 0;     // of so many tokens each; 0: max_context
-  bool map_weights = false;     // map the file instead of reading it into huge pages
+  bool map_weights = false;     // CPU: map the file instead of reading it into huge pages
   bool verify_weights = false;  // hash every segment before use; small ones are always hashed
   bool random_weights = false;  // fill the segments that the artifact does not hold (--weights=none)
   uint64_t random_seed = 0;
@@ -62,8 +62,11 @@ public:
   // The first `rows` rows of logits of the last step, logits_stride apart; valid until the next run().
   virtual Result<const float*> logits(int64_t rows) = 0;
 
-  // Work done with the device's own threads and memory, for measuring: body(part, parts) once for each thread.
+  // For measuring what a CPU can do, work by the device's own threads: body(part, parts) once for each. kUnsupported on a GPU.
   virtual Status parallel(const std::function<void(int part, int parts)>& body) = 0;
+  // For measuring what a GPU can do: bytes a second, read and written, of copies within its memory that touch `bytes` bytes
+  // (fewer where memory is short); the median of some passes. kUnsupported on a CPU.
+  virtual Result<double> copy_rate(uint64_t bytes, int passes) = 0;
   // With DeviceOptions::profile: the time of every launch of an entry.
   virtual std::vector<LaunchTime> take_profile(uint32_t entry) = 0;
 };

@@ -1,35 +1,60 @@
 #include "runtime/program/program.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "runtime/device/cpu/cpu_device.h"
+#include "runtime/device/cuda/cuda_device.h"
 
 namespace r1 {
 
+static bool for_cpu(const artifact::Target& target) { return target.device() == artifact::Device::Cpu; }
+
+Status can_run(const artifact::Artifact& artifact, const artifact::Target& target) {
+  return for_cpu(target) ? cpu::can_run(target) : cuda::can_run(artifact, target);
+}
+
+Status check_image(const artifact::Reader& reader, const artifact::Target& target) {
+  return for_cpu(target) ? cpu::check_image(reader, target) : cuda::check_image(reader, target);
+}
+
 Result<const artifact::Target*> choose_target(const artifact::Artifact& artifact, const std::string& name) {
-  std::string names, reasons;
+  std::string names;
+  std::vector<std::string> reasons; // several targets may have one
   const artifact::Target* best = nullptr;
+  auto rank = [](const artifact::Target& t) {
+    return std::tuple(!for_cpu(t), for_cpu(t) ? cpu::strength(t) : cuda::strength(t));
+  };
   for (const artifact::Target* t : *artifact.targets()) {
     if (!name.empty() && t->name()->str() != name) {
       names += (names.empty() ? "" : ", ") + t->name()->str();
       continue;
     }
-    Status runs = cpu::can_run(*t);
+    if (name.empty() && t->device() == artifact::Device::Sim) {
+      reasons.push_back(t->name()->str() + " is a simulation, which runs only where --target names it");
+      continue;
+    }
+    Status runs = can_run(artifact, *t);
     if (!name.empty()) {
       if (!runs.ok())
         return runs;
       return t;
     }
-    if (runs.ok()) {
-      if (!best || cpu::strength(*t) > cpu::strength(*best))
-        best = t;
-    } else {
-      reasons += (reasons.empty() ? "" : "; ") + runs.message();
-    }
+    if (!runs.ok())
+      reasons.push_back(runs.message());
+    else if (!best || rank(*t) > rank(*best))
+      best = t;
   }
   if (!name.empty())
     return fail(Code::kNotFound, "the artifact has no target %s; it has %s", name.c_str(), names.c_str());
-  if (!best)
-    return fail(Code::kUnsupported, "no target of the artifact runs here: %s", reasons.c_str());
-  return best;
+  if (best)
+    return best;
+  std::string text;
+  for (size_t i = 0; i < reasons.size(); ++i)
+    if (std::find(reasons.begin(), reasons.begin() + ptrdiff_t(i), reasons[i]) ==
+        reasons.begin() + ptrdiff_t(i))
+      text += (text.empty() ? "" : "; ") + reasons[i];
+  return fail(Code::kUnsupported, "no target of the artifact runs here: %s", text.c_str());
 }
 
 Result<std::unique_ptr<Program>> Program::open(const std::string& path, const ProgramOptions& options) {
@@ -39,7 +64,8 @@ Result<std::unique_ptr<Program>> Program::open(const std::string& path, const Pr
   if (!target.ok())
     return target.status().at(path);
   program->target_ = *target;
-  auto device = cpu::open(*program->reader_, *program->target_, options.device);
+  auto open = for_cpu(**target) ? cpu::open : cuda::open;
+  auto device = open(*program->reader_, *program->target_, options.device);
   if (!device.ok())
     return device.status();
   program->device_ = *std::move(device);

@@ -32,7 +32,13 @@ private:
   std::unique_ptr<Device> device_;
 };
 
-// The named target, or with an empty name the best of those that this machine runs.
+// Ok where this machine runs the target; else kUnsupported, with cause and cure.
+Status can_run(const artifact::Artifact& artifact, const artifact::Target& target);
+
+// Loads the code of a target that can run here and finds every kernel in it.
+Status check_image(const artifact::Reader& reader, const artifact::Target& target);
+
+// The named target, or with an empty name the best of those that this machine runs: a GPU before the CPU, a simulation never.
 Result<const artifact::Target*> choose_target(const artifact::Artifact& artifact, const std::string& name);
 
 } // namespace r1

@@ -111,8 +111,12 @@ Status Session::prefill(int sequence, std::span<const int32_t> tokens, Want want
     uint32_t number = program_.entry_for(EntryKind::Prefill, left);
     const artifact::Entry& entry = *program_.target().entries()->Get(number);
     int64_t count = std::min<int64_t>(left, entry.max_tokens());
-    if (want == Want::kAll)
-      count = std::min<int64_t>(count, entry.max_logit_rows());
+    if (want == Want::kAll && count > entry.max_logit_rows()) {
+      count = entry.max_logit_rows();
+      uint32_t smaller = program_.entry_for(EntryKind::Prefill, count); // which may take as many rows
+      if (program_.target().entries()->Get(smaller)->max_logit_rows() >= count)
+        number = smaller;
+    }
     ids_.assign(tokens.begin() + done, tokens.begin() + done + count);
     positions_.resize(size_t(count));
     for (int64_t i = 0; i < count; ++i)

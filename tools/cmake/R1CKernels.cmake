@@ -28,3 +28,12 @@ function(r1c_native_library name)
     target_link_libraries(${name} INTERFACE ${name}${suffix})
   endforeach()
 endfunction()
+
+# r1c_simulated_module(NAME SOURCES...): CUDA kernels for the host, as tools/simcuda loads them; what they call of the emulator
+# is found there.
+function(r1c_simulated_module name)
+  add_library(${name} MODULE ${ARGN})
+  target_compile_definitions(${name} PRIVATE R1_SIMT R1_SM=90)
+  target_compile_options(${name} PRIVATE -O2 -fno-strict-aliasing -ffp-contract=off -fno-sanitize=all)
+  target_link_options(${name} PRIVATE -fno-sanitize=all)
+endfunction()

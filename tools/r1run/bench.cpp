@@ -42,17 +42,20 @@ static std::string table(const Program& program, const BenchArgs& args, const be
       "%s, %s, %d threads, batch %lld, %lld prompt and %lld new tokens, medians of %d runs\n",
       program.model().name()->c_str(), program.target().name()->c_str(), program.device().threads(),
       (long long)args.batch, (long long)args.prompt_tokens, (long long)args.new_tokens, args.repetitions);
-  text += format("prefill    %10.1f tokens/s   %.3g GFLOP/token   %.1f GFLOP/s   %5.1f %% of %s\n",
-                 r.prefill_tokens_per_second, r.flops_per_token / 1e9,
-                 r.flops_per_token * r.prefill_tokens_per_second / 1e9, 100 * r.prefill_matrix_ratio,
-                 r.matrix_instruction.c_str());
+  text +=
+      format("prefill    %10.1f tokens/s   %.3g GFLOP/token   %.1f GFLOP/s   ", r.prefill_tokens_per_second,
+             r.flops_per_token / 1e9, r.flops_per_token * r.prefill_tokens_per_second / 1e9);
+  text += r.matrix_rate > 0
+              ? format("%5.1f %% of %s\n", 100 * r.prefill_matrix_ratio, r.matrix_instruction.c_str())
+              : "\n";
   text += format("decode     %10.1f tokens/s   %.3f MB/token      %.2f GB/s      %5.1f %% of the stream\n",
                  r.decode_tokens_per_second, r.bytes_per_token / 1e6,
                  r.weight_bytes_per_step / r.decode_step_seconds / 1e9, 100 * r.decode_bandwidth_ratio);
   text += format("bandwidth  %10.2f GB/s       (%.2f before, %.2f after, %s streamed)\n", r.bandwidth / 1e9,
                  r.bandwidth_before / 1e9, r.bandwidth_after / 1e9, size(double(r.stream_bytes)).c_str());
-  text += format("matrix     %10.1f GFLOP/s    (%.1f before, %.1f after, %s)\n", r.matrix_rate / 1e9,
-                 r.matrix_before / 1e9, r.matrix_after / 1e9, r.matrix_instruction.c_str());
+  if (r.matrix_rate > 0)
+    text += format("matrix     %10.1f GFLOP/s    (%.1f before, %.1f after, %s)\n", r.matrix_rate / 1e9,
+                   r.matrix_before / 1e9, r.matrix_after / 1e9, r.matrix_instruction.c_str());
   return text;
 }
 

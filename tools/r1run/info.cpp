@@ -1,7 +1,6 @@
 // info, check, and how every command opens a model.
 #include <nlohmann/json.hpp>
 
-#include "runtime/device/cpu/cpu_device.h"
 #include "tools/r1run/commands.h"
 #include "tools/r1run/output.h"
 
@@ -33,11 +32,11 @@ Status check(const ModelArgs& args) {
   }
   std::string skipped;
   for (const artifact::Target* t : *reader->index().targets()) {
-    if (!cpu::can_run(*t).ok()) {
+    if (!can_run(reader->index(), *t).ok()) {
       skipped += " " + t->name()->str();
       continue;
     }
-    if (Status s = cpu::check_image(*reader, *t); !s.ok())
+    if (Status s = check_image(*reader, *t); !s.ok())
       return s.at(args.artifact);
   }
   R1_RETURN_IF_ERROR(
@@ -71,7 +70,7 @@ Status info(const InfoArgs& args) {
   json["text"] = a.text() != nullptr;
   json["targets"] = nlohmann::ordered_json::array();
   for (const artifact::Target* t : *a.targets()) {
-    Status runs = cpu::can_run(*t);
+    Status runs = can_run(reader->index(), *t);
     nlohmann::ordered_json target = {{"name", t->name()->str()},
                                      {"processor", t->processor()->str()},
                                      {"kernels", t->kernels()->size()},
@@ -96,7 +95,7 @@ Status info(const InfoArgs& args) {
   text += "memory     weights " + size(double(weights)) + (absent ? " (not in the artifact)" : "") +
           ", cache " + size(double(m.cache_page_bytes()) / m.page_tokens() * m.cache_layers()) + " a token\n";
   for (const artifact::Target* t : *a.targets()) {
-    Status runs = cpu::can_run(*t);
+    Status runs = can_run(reader->index(), *t);
     text += format("target     %s (%s), %u kernels, code %s: %s\n", t->name()->c_str(),
                    t->processor()->c_str(), t->kernels()->size(), size(double(t->image()->bytes())).c_str(),
                    runs.ok() ? (best.ok() && *best == t ? "runs here, chosen" : "runs here")

@@ -113,6 +113,7 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
     __VA_ARGS__::tile(*static_cast<const ::r1::cuda::Arguments*>(params[0]), ::r1::cuda::block_index(),      \
                       ::r1::simt::current->block->shared);                                                   \
   }                                                                                                          \
+  static_assert(__VA_ARGS__::kMinBlocks >= 1);                                                               \
   R1_SIMT_EXPORT extern const ::r1::simt::KernelInfo name##_info;                                            \
   const ::r1::simt::KernelInfo name##_info = {                                                               \
       __VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes, 1, {sizeof(::r1::cuda::Arguments), 0}};              \

@@ -82,6 +82,7 @@ template <int N> R1_DEVICE void tma_store_wait() {
                       static_cast<const ::r1::cuda::TensorMap*>(params[1]), ::r1::cuda::block_index(),       \
                       ::r1::simt::current->block->shared);                                                   \
   }                                                                                                          \
+  static_assert(__VA_ARGS__::kMinBlocks >= 1);                                                               \
   R1_SIMT_EXPORT extern const ::r1::simt::KernelInfo name##_info;                                            \
   const ::r1::simt::KernelInfo name##_info = {                                                               \
       __VA_ARGS__::kThreads,                                                                                 \

@@ -6,13 +6,13 @@
 #include "runtime/device/cpu/features.h"
 #include "runtime/device/cpu/pool.h"
 #include "runtime/device/cpu/weights.h"
+#include "runtime/device/plan.h"
 
 namespace r1::cpu {
 namespace {
 
 using artifact::Dim;
 using artifact::IoSlot;
-constexpr int kIoSlots = int(IoSlot::MAX) + 1;
 
 // A launch with nothing left to look up.
 struct Prepared {
@@ -74,7 +74,8 @@ public:
 
   Status open() {
     plan();
-    R1_RETURN_IF_ERROR(check_memory());
+    uint64_t available = options_.memory_limit ? options_.memory_limit : os::available_memory();
+    R1_RETURN_IF_ERROR(check_memory(memory_, available, "memory"));
     R1_RETURN_IF_ERROR(load_image());
     R1_ASSIGN_OR_RETURN(weights_, load_weights(reader_, target_, options_, pool_));
     R1_ASSIGN_OR_RETURN(arena_, os::Memory::allocate(memory_.arena));
@@ -86,27 +87,17 @@ public:
   }
 
   const MemoryPlan& memory() const override { return memory_; }
-  uint32_t cache_pages() const override { return pages_; }
+  uint32_t cache_pages() const override { return sizes_.pages; }
   int threads() const override { return pool_.threads(); }
 
   Status write(IoSlot slot, uint64_t first, std::span<const int32_t> values) override {
-    uint64_t room = io_bytes_[int(slot)] / 4;
-    if (first > room || values.size() > room - first)
-      return fail(Code::kInternal, "%llu values at %llu do not fit input %s of %llu",
-                  (unsigned long long)values.size(), (unsigned long long)first, EnumNameIoSlot(slot),
-                  (unsigned long long)room);
+    R1_RETURN_IF_ERROR(check_write(slot, first, values.size(), sizes_.io_bytes[int(slot)]));
     std::copy(values.begin(), values.end(), reinterpret_cast<int32_t*>(io(slot)) + first);
     return Status();
   }
 
   Status run(uint32_t number, const StepShape& shape) override {
-    const artifact::Entry& e = *target_.entries()->Get(number);
-    if (shape.tokens < 1 || shape.tokens > e.max_tokens() || shape.logit_rows < 0 ||
-        shape.logit_rows > e.max_logit_rows() || shape.context < 1 ||
-        shape.context > reader_.index().model()->max_context())
-      return fail(Code::kInternal,
-                  "a step of %lld tokens, %lld logit rows and context %lld does not fit entry %u",
-                  (long long)shape.tokens, (long long)shape.logit_rows, (long long)shape.context, number);
+    R1_RETURN_IF_ERROR(check_step(reader_.index(), target_, number, shape));
     PreparedEntry& entry = entries_[number];
     Step step{entry, {shape.tokens, shape.logit_rows, shape.context}, *this};
     form_waves(entry, step.dims);
@@ -124,7 +115,7 @@ public:
 
   Result<const float*> logits(int64_t rows) override {
     uint64_t needed = uint64_t(rows) * reader_.index().model()->logits_stride() * 4;
-    if (rows < 0 || needed > io_bytes_[int(IoSlot::Logits)])
+    if (rows < 0 || needed > sizes_.io_bytes[int(IoSlot::Logits)])
       return fail(Code::kInternal, "%lld rows of logits asked for", (long long)rows);
     return reinterpret_cast<const float*>(io(IoSlot::Logits));
   }
@@ -147,6 +138,10 @@ public:
     return Status();
   }
 
+  Result<double> copy_rate(uint64_t, int) override {
+    return fail(Code::kUnsupported, "a CPU's bandwidth is measured with its threads");
+  }
+
   std::vector<LaunchTime> take_profile(uint32_t entry) override {
     std::vector<LaunchTime> times = entries_[entry].times;
     for (LaunchTime& t : entries_[entry].times)
@@ -164,57 +159,23 @@ private:
   uint8_t* io(IoSlot slot) const { return other_.data() + io_offset_[int(slot)]; }
 
   void plan() {
-    const artifact::Model& m = *reader_.index().model();
-    uint32_t a_sequence = (m.max_context() + m.page_tokens() - 1) / m.page_tokens();
-    uint32_t sequences = options_.cache_sequences ? options_.cache_sequences : m.max_batch();
-    uint32_t room = a_sequence;
-    if (options_.cache_tokens > 0)
-      room = uint32_t(
-          std::min<int64_t>(a_sequence, (options_.cache_tokens + m.page_tokens() - 1) / m.page_tokens()));
-    pages_ = room * std::min(sequences, m.max_batch());
+    sizes_ = sizes_of(reader_.index(), target_, options_);
     for (uint32_t s : *target_.segments()) {
       const artifact::Segment& segment = *reader_.index().segments()->Get(s);
       if (!options_.map_weights || !segment.section())
         memory_.weights += segment.bytes(); // a mapped file is not ours
     }
-    memory_.cache = uint64_t(pages_) * m.cache_page_bytes() * m.cache_layers();
-    uint64_t tokens = 0, rows = 0;
-    for (const artifact::Entry* e : *target_.entries()) {
-      memory_.arena = std::max(memory_.arena, e->arena_bytes());
-      tokens = std::max<uint64_t>(tokens, e->max_tokens());
-      rows = std::max<uint64_t>(rows, e->max_logit_rows());
-    }
+    memory_.cache = sizes_.cache;
+    memory_.arena = sizes_.arena;
     for (const artifact::Kernel* k : *target_.kernels())
       scratch_stride_ = std::max(scratch_stride_, k->scratch_bytes());
     scratch_stride_ = (scratch_stride_ + 4095) / 4096 * 4096; // no two threads on one page
-    uint64_t bytes[kIoSlots] = {};
-    for (IoSlot s : {IoSlot::TokenIds, IoSlot::Positions, IoSlot::Slots})
-      bytes[int(s)] = tokens * 4;
-    bytes[int(IoSlot::PageTable)] = uint64_t(m.max_batch()) * a_sequence * 4;
-    bytes[int(IoSlot::LogitRows)] = rows * 4;
-    bytes[int(IoSlot::Logits)] = rows * m.logits_stride() * 4;
-    bytes[int(IoSlot::Hidden)] = tokens * m.hidden_size() * 4;
     for (int s = 0; s < kIoSlots; ++s) {
       io_offset_[s] = memory_.other;
-      io_bytes_[s] = bytes[s];
-      memory_.other += round64(bytes[s]);
+      memory_.other += round64(sizes_.io_bytes[s]);
     }
     scratch_offset_ = (memory_.other + 4095) / 4096 * 4096;
     memory_.other = scratch_offset_ + scratch_stride_ * uint64_t(pool_.threads());
-  }
-
-  Status check_memory() const {
-    uint64_t available = options_.memory_limit ? options_.memory_limit : os::available_memory();
-    if (memory_.total() <= available)
-      return Status();
-    auto mib = [](uint64_t bytes) { return double(bytes) / (1 << 20); };
-    return fail(Code::kOutOfMemory,
-                "the model needs %.0f MiB of memory (weights %.0f, cache %.0f, activations %.0f, other %.0f) "
-                "and %.0f MiB are "
-                "available; free some memory, or use a smaller --context or a model compiled with a smaller "
-                "--max-batch",
-                mib(memory_.total()), mib(memory_.weights), mib(memory_.cache), mib(memory_.arena),
-                mib(memory_.other), mib(available));
   }
 
   Status load_image() {
@@ -231,7 +192,7 @@ private:
     case artifact::Space::Io:
       return io(IoSlot(a.index()));
     case artifact::Space::Cache:
-      return cache_.data() + uint64_t(a.index()) * pages_ * reader_.index().model()->cache_page_bytes();
+      return cache_.data() + uint64_t(a.index()) * sizes_.pages * reader_.index().model()->cache_page_bytes();
     }
     return nullptr;
   }
@@ -300,8 +261,8 @@ private:
   DeviceOptions options_;
   Pool pool_;
   MemoryPlan memory_;
-  uint32_t pages_ = 0;
-  uint64_t io_offset_[kIoSlots], io_bytes_[kIoSlots];
+  TargetSizes sizes_;
+  uint64_t io_offset_[kIoSlots];
   uint64_t scratch_offset_ = 0, scratch_stride_ = 0;
   Image image_;
   std::vector<os::Memory> weights_;

@@ -5,6 +5,7 @@
 
 #include "runtime/base/hash.h"
 #include "runtime/device/cpu/random.h"
+#include "runtime/device/plan.h"
 
 namespace r1::cpu {
 namespace {
@@ -57,10 +58,7 @@ Result<std::vector<os::Memory>> load_weights(const artifact::Reader& reader, con
                                              const DeviceOptions& options, Pool& pool) {
   const auto& segments = *reader.index().segments();
   std::vector<os::Memory> loaded;
-  uint64_t total = 0;
-  for (uint32_t number : *target.segments())
-    total += segments.Get(number)->bytes();
-  bool verify = options.verify_weights || total <= kAlwaysVerified;
+  bool verify = hashes_weights(reader.index(), target, options);
   for (uint32_t number : *target.segments()) {
     const artifact::Segment& s = *segments.Get(number);
     if (!s.section() && options.random_weights) {
@@ -70,11 +68,7 @@ Result<std::vector<os::Memory>> load_weights(const artifact::Reader& reader, con
       continue;
     }
     if (!s.section())
-      return fail(Code::kUnsupported,
-                  "%s holds no weights (it was compiled with --weights=none); compile it with weights, or "
-                  "use r1run bench "
-                  "--random-weights SEED",
-                  reader.file().path().c_str());
+      return no_weights(reader);
     R1_ASSIGN_OR_RETURN(os::File file, reader.open_segment(s));
     const artifact::Section& section = *s.section();
     os::Memory memory;
@@ -89,10 +83,7 @@ Result<std::vector<os::Memory>> load_weights(const artifact::Reader& reader, con
     if (verify) {
       HashBytes found = hash({memory.data(), s.bytes()});
       if (!std::equal(found.begin(), found.end(), section.hash()->bytes()->begin()))
-        return fail(
-            Code::kCorrupt,
-            "%s: weight segment %u does not match its hash; the file is damaged, copy or compile it again",
-            file.path().c_str(), number);
+        return segment_mismatch(file, number);
     }
     loaded.push_back(std::move(memory));
   }

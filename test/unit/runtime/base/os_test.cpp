@@ -87,6 +87,50 @@ TEST(Os, BytesThatAreNoMachineCode) {
   EXPECT_EQ(SharedObject::load(bytes, "nonsense").status().code(), Code::kCorrupt);
 }
 
+TEST(Os, DirectReadingGivesTheSameBytes) {
+  std::string path = folder() + "/direct";
+  std::vector<uint8_t> bytes(3 * 4096 + 100);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = uint8_t(i * 7 + i / 4096);
+  {
+    auto out = OutputFile::create(path);
+    ASSERT_TRUE(out.ok() && out->write(bytes).ok() && out->commit().ok());
+  }
+  auto file = DirectFile::open(path);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  auto memory = Memory::allocate(1 << 16);
+  ASSERT_TRUE(memory.ok());
+  for (auto [offset, count] : std::initializer_list<std::pair<uint64_t, uint64_t>>{
+           {0, 4096}, {4096, 2 * 4096 + 100}, {8192, 10}, {0, bytes.size()}, {12288, 100}}) {
+    Status s = file->read(offset, count, memory->data());
+    ASSERT_TRUE(s.ok()) << s.message();
+    EXPECT_TRUE(std::equal(memory->data(), memory->data() + count, bytes.begin() + ptrdiff_t(offset)));
+  }
+  EXPECT_EQ(file->read(0, bytes.size() + 1, memory->data()).code(), Code::kCorrupt);
+  EXPECT_EQ(DirectFile::open(folder() + "/nothing").status().code(), Code::kNotFound);
+}
+
+TEST(Os, ImagesAreLoadedApart) {
+  // The loader takes objects of one path for one object.
+  auto load = [](const char* path) {
+    auto file = File::open(path);
+    EXPECT_TRUE(file.ok());
+    std::vector<uint8_t> bytes(file->bytes());
+    EXPECT_TRUE(file->read(0, bytes).ok());
+    return SharedObject::load(bytes, "image");
+  };
+  auto one = load(R1C_FAKE_IMAGE), two = load(R1C_FAKE_IMAGE);
+  ASSERT_TRUE(one.ok() && two.ok());
+  EXPECT_NE(*one->symbol("r1_cpu_kernels"), *two->symbol("r1_cpu_kernels"));
+}
+
+TEST(Os, LibrariesOfTheSystem) {
+  EXPECT_TRUE(resident_symbol("libm.so.6", "cos").ok());
+  EXPECT_EQ(resident_symbol("libm.so.6", "no_such_symbol").status().code(), Code::kUnsupported);
+  EXPECT_EQ(resident_symbol("libnothing.so.9", "x").status().code(), Code::kNotFound);
+  EXPECT_EQ(access((executable_folder() + "/runtime-base-os-test").c_str(), X_OK), 0);
+}
+
 TEST(Os, TheMachineHasSomething) {
   EXPECT_GT(available_memory(), 1u << 20);
   EXPECT_GE(default_threads(), 1);

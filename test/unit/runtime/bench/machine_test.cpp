@@ -15,7 +15,7 @@ TEST(Machine, StreamAndMatrixAreMeasured) {
   auto program = Program::open(path);
   ASSERT_TRUE(program.ok()) << program.status().message();
   Device& device = (*program)->device();
-  auto stream = Stream::make(device, 32 << 20);
+  auto stream = Stream::make(device, (*program)->target(), 32 << 20);
   ASSERT_TRUE(stream.ok());
   EXPECT_EQ(stream->bytes(), 32u << 20);
   EXPECT_GT(stream->bytes_per_second(device, 3), 1e8);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "test/unit/runtime/device/cuda/simulation.h"
 #include "test/unit/runtime/testing/fake_model.h"
 
 namespace r1 {
@@ -39,6 +40,63 @@ TEST(Program, TheStrongestTargetIsChosen) {
   auto chosen = choose_target(*artifact::GetArtifact(builder.GetBufferPointer()), "");
   ASSERT_TRUE(chosen.ok()) << chosen.status().message();
   EXPECT_EQ((*chosen)->name()->str(), "cpu:better");
+}
+
+Result<std::unique_ptr<Program>> open_on(const std::string& target, std::vector<artifact::Device> devices) {
+  write_fake_model(temporary("devices.r1a"), {.devices = std::move(devices)});
+  return Program::open(temporary("devices.r1a"), {target, {}});
+}
+
+TEST(Program, OneReasonIsToldOnce) {
+  testing::Simulation simulation("devices=0");
+  flatbuffers::FlatBufferBuilder builder;
+  ArtifactT a;
+  a.model = std::make_unique<artifact::ModelT>();
+  a.generation = std::make_unique<artifact::GenerationT>();
+  a.provenance = std::make_unique<artifact::ProvenanceT>();
+  for (const char* name : {"sm_80", "sm_90a"}) {
+    auto t = std::make_unique<artifact::TargetT>();
+    t->name = t->processor = name;
+    t->device = artifact::Device::Cuda;
+    t->image = std::make_unique<artifact::SectionT>();
+    t->image->hash = std::make_unique<artifact::Hash>();
+    a.targets.push_back(std::move(t));
+  }
+  builder.Finish(artifact::CreateArtifact(builder, &a));
+  std::string text = choose_target(*artifact::GetArtifact(builder.GetBufferPointer()), "").status().message();
+  size_t first = text.find("sees no GPU");
+  EXPECT_NE(first, std::string::npos) << text;
+  EXPECT_EQ(text.find("sees no GPU", first + 1), std::string::npos) << text;
+}
+
+TEST(Program, AGpuThatWorksComesFirst) {
+  using artifact::Device;
+  testing::Simulation simulation;
+  auto program = open_on("", {Device::Cpu, Device::Sim, Device::Cuda});
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  EXPECT_EQ((*program)->target().name()->str(), "sm_90a");
+}
+
+TEST(Program, WithoutOneTheCpuComesFirst) {
+  using artifact::Device;
+  for (const char* config : {"devices=0", "driver=12090", "chip=80"}) {
+    testing::Simulation simulation(config);
+    auto program = open_on("", {Device::Cuda, Device::Sim, Device::Cpu});
+    ASSERT_TRUE(program.ok()) << program.status().message();
+    EXPECT_EQ((*program)->target().name()->str(), "cpu:x86-64") << config;
+    EXPECT_EQ(open_on("sm_90a", {Device::Cuda, Device::Cpu}).status().code(), Code::kUnsupported) << config;
+  }
+}
+
+TEST(Program, ASimulationRunsOnlyWhereItIsNamed) {
+  using artifact::Device;
+  testing::Simulation simulation;
+  auto program = open_on("sim:sm_90a", {Device::Cpu, Device::Sim});
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  EXPECT_EQ((*program)->target().name()->str(), "sim:sm_90a");
+  Status s = open_on("", {Device::Sim}).status();
+  EXPECT_EQ(s.code(), Code::kUnsupported);
+  EXPECT_NE(s.message().find("--target names it"), std::string::npos) << s.message();
 }
 
 TEST(Program, EntriesFitWithTheLeastWaste) {

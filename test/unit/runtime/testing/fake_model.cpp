@@ -78,6 +78,10 @@ static std::unique_ptr<LaunchT> launch(uint32_t kernel, std::vector<Argument> ar
   return l;
 }
 
+const char* device_target(Device device) {
+  return device == Device::Cpu ? "cpu:x86-64" : device == Device::Cuda ? "sm_90a" : "sim:sm_90a";
+}
+
 static std::unique_ptr<EntryT> entry(EntryKind kind, uint32_t tokens) {
   auto e = std::make_unique<EntryT>();
   e->kind = kind;
@@ -142,6 +146,52 @@ static std::unique_ptr<TextT> text() {
   return out;
 }
 
+// The kernels of a GPU are two modules, one after the other in the image.
+static std::unique_ptr<TargetT> target(Writer& writer, Device device) {
+  auto target = std::make_unique<TargetT>();
+  target->name = device_target(device);
+  target->device = device;
+  std::vector<uint8_t> code = read_file(device == Device::Cpu ? R1C_FAKE_IMAGE : R1C_FAKE_CACHE_MODULE);
+  uint64_t first = code.size(), second = 0;
+  for (const char* name : {"append_a", "append_b", "scan", "logits"}) {
+    auto k = std::make_unique<KernelT>();
+    k->name = k->family = name;
+    k->scratch_bytes = 64;
+    target->kernels.push_back(std::move(k));
+  }
+  if (device == Device::Cpu) {
+    target->processor = "x86-64";
+    target->features = {"sse2"};
+  } else {
+    target->processor = "sm_90a";
+    target->fill_kernel = 4;
+    target->kernels.push_back(std::make_unique<KernelT>());
+    target->kernels[4]->name = target->kernels[4]->family = "fill";
+    std::vector<uint8_t> more = read_file(R1C_FAKE_LOGITS_MODULE);
+    code.insert(code.end(), more.begin(), more.end());
+    second = more.size();
+    for (size_t i = 0; i < target->kernels.size(); ++i) {
+      KernelT& k = *target->kernels[i];
+      k.symbol = "fake_" + k.name;
+      k.code_offset = i < 3 ? 0 : first;
+      k.code_bytes = i < 3 ? first : second;
+      k.threads = i < 3 ? 32 : 64;
+      k.shared_bytes = i == 3 ? 64 << 10 : 0; // more than the driver gives unasked
+    }
+  }
+  auto image = writer.write_section(kImageAlignment, code);
+  if (!image.ok()) {
+    ADD_FAILURE() << image.status().message();
+    return target;
+  }
+  target->image = std::make_unique<SectionT>(*std::move(image));
+  target->entries.push_back(entry(EntryKind::Prefill, kPrefill));
+  target->entries.push_back(entry(EntryKind::Decode, 1));
+  target->entries.push_back(entry(EntryKind::Decode, 3));
+  target->segments = {0};
+  return target;
+}
+
 void write_fake_model(const std::string& path, const FakeOptions& options) {
   auto writer = Writer::create(path);
   ASSERT_TRUE(writer.ok()) << writer.status().message();
@@ -162,24 +212,8 @@ void write_fake_model(const std::string& path, const FakeOptions& options) {
   a.provenance = std::make_unique<ProvenanceT>();
   a.provenance->tool = "test";
 
-  auto target = std::make_unique<TargetT>();
-  target->name = "cpu:x86-64";
-  target->processor = "x86-64";
-  target->features = {"sse2"};
-  auto image = writer->write_section(kImageAlignment, read_file(R1C_FAKE_IMAGE));
-  ASSERT_TRUE(image.ok()) << image.status().message();
-  target->image = std::make_unique<SectionT>(*std::move(image));
-  for (const char* name : {"append_a", "append_b", "scan", "logits"}) {
-    auto k = std::make_unique<KernelT>();
-    k->name = k->family = name;
-    k->scratch_bytes = 64;
-    target->kernels.push_back(std::move(k));
-  }
-  target->entries.push_back(entry(EntryKind::Prefill, kPrefill));
-  target->entries.push_back(entry(EntryKind::Decode, 1));
-  target->entries.push_back(entry(EntryKind::Decode, 3));
-  target->segments = {0};
-  a.targets.push_back(std::move(target));
+  for (Device device : options.devices)
+    a.targets.push_back(target(*writer, device));
 
   auto segment = std::make_unique<SegmentT>();
   std::vector<uint8_t> weights(64 + kVocab * 4);

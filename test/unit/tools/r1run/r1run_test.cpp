@@ -205,5 +205,29 @@ TEST_F(R1run, CheckAndInfo) {
   EXPECT_EQ(json["model"]["vocab_size"], testing::kVocab);
 }
 
+// libsimcuda.so lies beside r1run, so nothing but the target's name is needed.
+TEST_F(R1run, ASimulatedGpuGivesTheCpusText) {
+  using artifact::Device;
+  std::string both = temporary("both.r1a");
+  testing::write_fake_model(both, {.text = true, .devices = {Device::Cpu, Device::Sim}});
+  std::string command = " " + both + " --prompt hi --max-tokens 20 --temperature 0";
+  Ran cpu = run("generate" + command), gpu = run("generate --target sim:sm_90a" + command);
+  EXPECT_EQ(gpu.code, 0) << gpu.err;
+  EXPECT_EQ(gpu.out, cpu.out);
+  EXPECT_NE(run("info " + both).out.find("sim:sm_90a (sm_90a), 5 kernels"), std::string::npos);
+  EXPECT_EQ(run("check " + both).code, 0);
+  Ran bench =
+      run("bench --target sim:sm_90a --prompt-tokens 5 --new-tokens 2 --stream-mib 16 --profile " + both);
+  EXPECT_EQ(bench.code, 0) << bench.err;
+  EXPECT_EQ(bench.out.find("GFLOP/s    ("), std::string::npos)
+      << "a matrix rate that nobody measured: " << bench.out;
+  std::string simulated = "generate --target sim:sm_90a" + command;
+  expect_error(run(simulated, "", "R1_SIMCUDA=chip=80 "), 1, "--target sim:sm_80");
+  expect_error(run(simulated, "", "R1_SIMCUDA=memory=1KiB "), 1, "of GPU memory");
+  expect_error(run(simulated, "", "R1_SIMCUDA=launch_fails=9 "), 1, "a kernel failed on the GPU");
+  expect_error(run(simulated, "", "R1_SIMCUDA=devices=0 "), 1, "no GPU");
+  expect_error(run(simulated, "", "R1_CUDA_LIBRARY=/no/libcuda.so "), 1, "/no/libcuda.so");
+}
+
 } // namespace
 } // namespace r1

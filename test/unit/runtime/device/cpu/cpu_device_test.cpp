@@ -28,9 +28,11 @@ TEST(CpuDevice, MissingInstructionsAreNamed) {
 }
 
 TEST(CpuDevice, OtherDevicesAreRefused) {
-  EXPECT_EQ(
-      open_with({}, {.change = [](ArtifactT& a) { a.targets[0]->device = artifact::Device::Cuda; }}).code(),
-      Code::kUnsupported);
+  std::string path = temporary("other.r1a");
+  write_fake_model(path, {.devices = {artifact::Device::Cuda}});
+  auto reader = artifact::Reader::open(path);
+  ASSERT_TRUE(reader.ok()) << reader.status().message();
+  EXPECT_EQ(can_run(*(*reader)->index().targets()->Get(0)).code(), Code::kUnsupported);
 }
 
 TEST(CpuDevice, TooLittleMemoryIsRefusedWithNumbers) {
