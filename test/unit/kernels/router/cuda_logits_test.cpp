@@ -13,7 +13,7 @@ using Config = GateConfig<kExperts, 1, 1, 1, kNoGroups, true, false, 100, false,
 
 // x begins `shift` floats past an aligned address.
 template <class C, int kTokens> void check_tile(int shift) {
-  const int tokens = 7, columns = (C::experts + 15) / 16 * 16;
+  const int tokens = 6, columns = (C::experts + 15) / 16 * 16;
   Random random(C::experts * 1000 + C::hidden);
   const std::vector<float> x = random.normal(tokens * C::hidden);
   std::vector<float> w = rounded(random.normal(C::experts * C::hidden, 1 / std::sqrt(float(C::hidden))));
@@ -39,20 +39,19 @@ template <class C, int kTokens> void check_tile(int shift) {
   }
 }
 
-template <int64_t kExperts, int64_t kHidden, int64_t kGap = 0> void check() {
-  for (const int shift : {0, 1}) {
-    check_tile<Config<kExperts, kHidden, kF32, kGap>, 1>(shift);
-    check_tile<Config<kExperts, kHidden, kBF16, kGap>, 1>(shift);
-    check_tile<Config<kExperts, kHidden, kBF16, kGap>, 4>(shift);
-  }
+template <int64_t kExperts, int64_t kHidden, int64_t kGap = 0> void check(int shift = 0) {
+  check_tile<Config<kExperts, kHidden, kF32, kGap>, 1>(shift);
+  check_tile<Config<kExperts, kHidden, kBF16, kGap>, 1>(shift);
+  check_tile<Config<kExperts, kHidden, kBF16, kGap>, 4>(shift);
 }
 
 TEST(CudaRouterLogits, MatchesReference) {
   check<1, 1>();
   check<16, 16, 16>();
-  check<23, 40>();
-  check<64, 129, 3>();
+  check<23, 40>(1);
+  check<33, 129, 3>();
   check<20, 2304>();
+  check<20, 2304>(1);
 }
 
 // R1's gate in bf16 loses differences of this size; the choice must be made in float (R1.md 1.5, item 2).
