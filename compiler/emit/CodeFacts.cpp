@@ -42,7 +42,7 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
   auto sections = file->sections();
   if (!sections)
     return sections.takeError();
-  std::string factsName = (symbol + "_facts").str();
+  std::string infoName = (symbol + "_info").str();
   std::vector<std::string> names; // of symbols, by index, for .nv.info
   for (const auto& section : *sections) {
     if (section.sh_type != llvm::ELF::SHT_SYMTAB && section.sh_type != llvm::ELF::SHT_DYNSYM)
@@ -57,7 +57,7 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
         return name.takeError();
       if (section.sh_type == llvm::ELF::SHT_SYMTAB)
         names.push_back(name->str());
-      if (*name != factsName || s.st_shndx == llvm::ELF::SHN_UNDEF || s.st_shndx >= sections->size())
+      if (*name != infoName || s.st_shndx == llvm::ELF::SHN_UNDEF || s.st_shndx >= sections->size())
         continue;
       const auto& home = (*sections)[s.st_shndx];
       auto bytes = file->getSectionContents(home);
@@ -65,10 +65,10 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
         return bytes.takeError();
       uint64_t at = s.st_value - home.sh_addr;
       if (s.st_size < 12 || at > bytes->size() || bytes->size() - at < 12)
-        return llvm::createStringError("'" + factsName + "' lies outside its section");
+        return llvm::createStringError("'" + infoName + "' lies outside its section");
       facts.threads = read32le(bytes->data() + at);
       facts.sharedBytes = read32le(bytes->data() + at + 4);
-      facts.maps = read32le(bytes->data() + at + 8);
+      facts.params = read32le(bytes->data() + at + 8);
     }
   }
   for (const auto& section : *sections) {
@@ -92,7 +92,7 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
     });
   }
   if (facts.threads < 0)
-    return llvm::createStringError("the code of " + symbol + " lacks '" + factsName + "'; this is a defect of r1c");
+    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName + "'; this is a defect of r1c");
   return facts;
 }
 

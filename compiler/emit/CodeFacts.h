@@ -9,7 +9,7 @@ namespace r1 {
 
 /// -1: the code does not say.
 struct CodeFacts {
-  int threads = -1, sharedBytes = -1, maps = -1; // what R1_CUDA_KERNEL writes beside a kernel
+  int threads = -1, sharedBytes = -1, params = -1; // what R1_CUDA_KERNEL writes beside a kernel
   int registers = -1, staticSharedBytes = -1, stackBytes = -1, spillBytes = -1;
 };
 

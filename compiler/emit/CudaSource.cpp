@@ -16,6 +16,18 @@ std::string grouped(int64_t number) {
   return digits;
 }
 
+// The fewest digits that read back as the same number.
+std::string shortest(double number) {
+  std::string text;
+  for (int digits = 1; digits <= 17; ++digits) {
+    text.clear();
+    llvm::raw_string_ostream(text) << llvm::format("%.*g", digits, number);
+    if (std::stod(text) == number)
+      break;
+  }
+  return llvm::StringRef(text).find_first_of(".e") == llvm::StringRef::npos ? text + ".0" : text;
+}
+
 // Bytes against operations: which of the two bounds the kernel, and from how many tokens on the other.
 void printArithmetic(const KernelUse& use, llvm::raw_ostream& out) {
   if (!use.weightBytes)
@@ -47,10 +59,13 @@ llvm::Expected<std::string> cudaSource(const KernelSource& kernel, const KernelU
     out << "; fused here: " << llvm::join(use.fusions, ", ");
   out << ".\n";
   printArithmetic(use, out);
-  out << "#include \"" << skeleton.cuda_header << "\"\n\nnamespace {\n\nstruct Config {\n";
+  out << "#include \"" << skeleton.cuda_header << "\"\n";
+  if (llvm::any_of(kernel.holes, [](const HoleSource& hole) { return hole.used(); }))
+    out << "#include \"kernels/primitives/cuda/math.h\"\n#include \"kernels/primitives/cuda/memory.h\"\n";
+  out << "\nnamespace {\n\nstruct Config {\n";
   for (auto [spec, word] : llvm::zip(skeleton.params, kernel.params)) {
     if (spec.is_double)
-      out << "  static constexpr double " << spec.name << " = " << llvm::format("%.17g", llvm::bit_cast<double>(word)) << ";\n";
+      out << "  static constexpr double " << spec.name << " = " << shortest(llvm::bit_cast<double>(word)) << ";\n";
     else
       out << "  static constexpr long long " << spec.name << " = " << word << ";\n";
   }

@@ -119,7 +119,11 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
       __VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes, 1, {sizeof(::r1::cuda::Arguments), 0}};              \
   }
 #else
+// What a cubin does not say of itself, for the compiler to read from it: the first three words of simt::KernelInfo.
+#define R1_CUDA_INFO(name, params, ...)                                                                      \
+  extern "C" __device__ const unsigned name##_info[3] = {__VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes, params};
 #define R1_CUDA_KERNEL(name, ...)                                                                            \
+  R1_CUDA_INFO(name, 1, __VA_ARGS__)                                                                         \
   extern "C" __global__ void __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kMinBlocks)               \
       name(const __grid_constant__ ::r1::cuda::Arguments arguments) {                                        \
     extern __shared__ __align__(1024)::r1::cuda::u8 r1_shared[];                                             \

@@ -92,6 +92,7 @@ template <int N> R1_DEVICE void tma_store_wait() {
   }
 #else
 #define R1_CUDA_KERNEL_MAPS(name, ...)                                                                       \
+  R1_CUDA_INFO(name, 2, __VA_ARGS__)                                                                         \
   extern "C" __global__ void __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kMinBlocks)               \
       name(const __grid_constant__ ::r1::cuda::Arguments arguments,                                          \
            const __grid_constant__ ::r1::cuda::TensorMaps<__VA_ARGS__::kMaps> maps) {                        \
