@@ -57,11 +57,15 @@ def nvrtc():
             glob.glob(config.source + "/build/cuda/nvidia/cu*/lib/libnvrtc.so*"))
 
 
-if any(loads(library) for library in nvrtc()):
+library = next((path for path in nvrtc() if loads(path)), None)
+if library:
     config.available_features.add("nvrtc")
+    config.substitutions.append(("%nvrtc", library))
 own = os.environ.get("R1C_HOST_CXX")
-if any(shutil.which(name) for name in ([own] if own else ["clang++-22", "clang++", "g++", "c++"])):
+compiler = next((name for name in ([own] if own else ["clang++-22", "clang++", "g++", "c++"]) if shutil.which(name)), None)
+if compiler:
     config.available_features.add("hostcxx")
+    config.substitutions.append(("%hostcxx", compiler))
 
 # Data too big to ship lies beside the checkout; where it is absent, tests that say `REQUIRES: shared` do not run.
 shared = os.environ.get("R1C_SHARED", config.source + "/../shared")
