@@ -127,11 +127,14 @@ concept WithMaps = requires { Skeleton::kMaps; };
 
 template <class Skeleton> void entry(void** params) {
   const auto& arguments = *static_cast<const r1::cuda::Arguments*>(params[0]);
-  if constexpr (WithMaps<Skeleton>)
-    Skeleton::tile(arguments, static_cast<const r1::cuda::TensorMap*>(params[1]), r1::cuda::block_index(),
-                   simt::current->block->shared);
-  else
-    Skeleton::tile(arguments, r1::cuda::block_index(), simt::current->block->shared);
+  const int tile = r1::cuda::block_index();
+#if R1_SM >= 90
+  if constexpr (WithMaps<Skeleton>) {
+    const auto* maps = static_cast<const r1::cuda::TensorMap*>(params[1]);
+    return Skeleton::tile(arguments, maps, tile, simt::current->block->shared);
+  } else
+#endif
+    Skeleton::tile(arguments, tile, simt::current->block->shared);
 }
 
 struct NamedSchedule {
