@@ -18,6 +18,7 @@
 #include "kernels/simt/device.h"
 #define R1_DEVICE inline __attribute__((always_inline))
 #define R1_UNROLL
+#define R1_NO_UNROLL
 // The place in the kernel's source that a report names: a last parameter that callers leave out.
 #define R1_PLACE ::r1::simt::Place place = ::r1::simt::Place::here()
 #define R1_AND_PLACE , R1_PLACE
@@ -25,6 +26,7 @@
 #elif defined(__CUDACC_RTC__)
 #define R1_DEVICE __device__ __forceinline__
 #define R1_UNROLL _Pragma("unroll")
+#define R1_NO_UNROLL _Pragma("unroll 1")
 #define R1_PLACE
 #define R1_AND_PLACE
 #define R1_PASS_PLACE
