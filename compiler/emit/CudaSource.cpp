@@ -72,7 +72,7 @@ llvm::Expected<std::string> cudaSource(const KernelSource& kernel, const KernelU
   out << "};\n\n";
   if (llvm::Error error = printCudaHoles(kernel, out))
     return std::move(error);
-  out << "\n} // namespace\n\nR1_CUDA_KERNEL(" << kernel.name << ", r1::cuda::" << skeleton.cuda_type << "<Config, Holes>)\n";
+  out << "\n} // namespace\n\nR1_CUDA_KERNEL" << (skeleton.cuda_maps ? "_MAPS(" : "(") << kernel.name << ", r1::cuda::" << skeleton.cuda_type << "<Config, Holes>)\n";
   return text;
 }
 

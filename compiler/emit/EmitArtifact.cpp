@@ -116,6 +116,17 @@ artifact::Space spaceOf(StringRef name) {
       .Default(artifact::Space::Cache);
 }
 
+std::unique_ptr<artifact::TensorMapT> describeMap(kern::TensorMapAttr map) {
+  auto item = std::make_unique<artifact::TensorMapT>();
+  item->argument = map.getArgument();
+  item->type = map.getType().isF32() ? artifact::DataType::F32 : map.getType().isBF16() ? artifact::DataType::BF16 : artifact::DataType::F8E4M3;
+  item->extents.assign(map.getExtents().asArrayRef().begin(), map.getExtents().asArrayRef().end());
+  item->strides.assign(map.getStrides().asArrayRef().begin(), map.getStrides().asArrayRef().end());
+  item->box.assign(map.getBox().asArrayRef().begin(), map.getBox().asArrayRef().end());
+  item->swizzle_bytes = map.getSwizzle();
+  return item;
+}
+
 std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
                                                 const llvm::StringMap<uint32_t>& kernelIndex) {
   auto entry = std::make_unique<artifact::EntryT>();
@@ -131,6 +142,9 @@ std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
     ArrayRef<int64_t> grid = launch.getGrid();
     for (size_t i = 0; i < grid.size(); i += 2)
       item->grid.emplace_back(static_cast<artifact::Dim>(grid[i]), grid[i + 1]);
+    if (auto maps = launch.getMaps())
+      for (auto map : maps->getAsRange<kern::TensorMapAttr>())
+        item->maps.push_back(describeMap(map));
     item->after = launch.getAfter();
     item->location = launch.getLocation().str();
     DictionaryAttr cost = launch.getCost();

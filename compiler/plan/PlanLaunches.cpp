@@ -305,7 +305,8 @@ void Planner::planEntry(func::FuncOp function) {
     auto name = dyn_cast<NameLoc>(op.getLoc());
     LaunchOp::create(inner, op.getLoc(), kernelOf(op), builder.getArrayAttr(arguments), op.getGridAttr(),
                      builder.getBoolAttr(starts),
-                     name ? name.getName() : builder.getStringAttr(op.getSkeleton()), op.getCostAttr());
+                     name ? name.getName() : builder.getStringAttr(op.getSkeleton()), op.getCostAttr(),
+                     op.getMapsAttr());
   }
 }
 

@@ -16,6 +16,9 @@ struct GemmTiles {
 /// Rows up to which a GPU's linear layer is a stream of weights; decode entries of more sequences have kernels of their own.
 inline constexpr int64_t kStreamRows = 16;
 
+/// Rows of a tile of sm_90a's warp groups.
+inline constexpr int64_t kHopperRows = 128;
+
 /// Tiles of a gemm with at most `rows` rows and `n` columns of each of `accumulators` weights.
 /// Few rows: the weight is a stream, and blocks of 32 rows of it give every thread some hundred kilobytes in one piece. Many rows: a
 /// block of the weight is widened or packed once and meets up to 256 rows while it is in the second-level cache.
