@@ -92,7 +92,8 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
     });
   }
   if (facts.threads < 0)
-    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName + "'; this is a defect of r1c");
+    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
+                                   "'; this is a defect of r1c");
   return facts;
 }
 

@@ -29,15 +29,17 @@ public:
     Backend backend(target);
     // PTX must suit every later chip, so it uses what the one with the least has.
     int instructions = target.code == GpuCode::Ptx ? target.scheduleChip : target.chip;
-    backend.common = {"-DR1_SM=" + std::to_string(instructions), "-DR1_SM_A=" + std::to_string(target.specific)};
+    backend.common = {"-DR1_SM=" + std::to_string(instructions),
+                      "-DR1_SM_A=" + std::to_string(target.specific)};
     if (target.code == GpuCode::Host) {
       auto host = HostCompiler::open(kernels::cuda_sources());
       if (!host)
         return host.takeError();
       backend.host.emplace(std::move(*host));
       backend.compilerName = backend.host->version();
-      for (const char* flag : {"-std=c++20", "-O2", "-w", "-fPIC", "-shared", "-DR1_SIMT", "-fno-strict-aliasing", "-ffp-contract=off",
-                               "-fvisibility=hidden", "-fno-ident"})
+      for (const char* flag :
+           {"-std=c++20", "-O2", "-w", "-fPIC", "-shared", "-DR1_SIMT", "-fno-strict-aliasing",
+            "-ffp-contract=off", "-fvisibility=hidden", "-fno-ident"})
         backend.common.push_back(flag);
       return std::move(backend);
     }
@@ -50,8 +52,8 @@ public:
     backend.compilerName = "NVRTC " + backend.nvrtc->version();
     // PTX comes with a cubin of the same capability, whose facts it has.
     std::string arch = target.code == GpuCode::Ptx ? "sm_" + std::to_string(target.chip) : target.processor;
-    for (const std::string& flag : {"--gpu-architecture=" + arch, std::string("-std=c++20"), std::string("--ptxas-options=-v"),
-                                    std::string("-default-device")})
+    for (const std::string& flag : {"--gpu-architecture=" + arch, std::string("-std=c++20"),
+                                    std::string("--ptxas-options=-v"), std::string("-default-device")})
       backend.common.push_back(flag);
     return std::move(backend);
   }
@@ -60,7 +62,8 @@ public:
 
   // Everything the result depends on but the kernel's own text.
   std::string key() const {
-    std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" + std::to_string(static_cast<int>(target.code)) + "\n";
+    std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" +
+                       std::to_string(static_cast<int>(target.code)) + "\n";
     for (const kernels::SourceFile& header : kernels::cuda_sources())
       text += std::string(header.path) + "\n" + header.text;
     return text;
@@ -107,13 +110,16 @@ llvm::Error writeText(const llvm::Twine& path, llvm::StringRef text) {
     code = stream.error();
     stream.clear_error();
   }
-  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message()) : llvm::Error::success();
+  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message())
+              : llvm::Error::success();
 }
 
 // Sources under <folder>/<processor>, headers under <folder>, so that `-I <folder>` compiles each.
-llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources, const GpuTarget& target, const std::string& folder) {
+llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources,
+                 const GpuTarget& target, const std::string& folder) {
   for (auto [kernel, source] : llvm::zip(kernels, sources))
-    if (llvm::Error error = writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
+    if (llvm::Error error =
+            writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
       return error;
   for (const kernels::SourceFile& header : kernels::cuda_sources())
     if (llvm::Error error = writeText(folder + "/" + header.path, header.text))
@@ -122,24 +128,28 @@ llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string>
 }
 
 // What the code of a kernel must keep to.
-llvm::Error checkBudget(const CudaKernel& kernel, const CodeFacts& facts, llvm::ArrayRef<std::string> complaints, const GpuTarget& target) {
+llvm::Error checkBudget(const CudaKernel& kernel, const CodeFacts& facts,
+                        llvm::ArrayRef<std::string> complaints, const GpuTarget& target) {
   auto fail = [&](const llvm::Twine& message) {
     return llvm::createStringError("kernel " + kernel.source.name + " for " + target.name + ": " + message);
   };
   if (!complaints.empty())
     return fail("the assembler says: " + complaints[0]);
   if (facts.sharedBytes > target.sharedBytes)
-    return fail(llvm::Twine(facts.sharedBytes) + " bytes of shared memory, the chip has " + llvm::Twine(target.sharedBytes));
+    return fail(llvm::Twine(facts.sharedBytes) + " bytes of shared memory, the chip has " +
+                llvm::Twine(target.sharedBytes));
   if (facts.threads < 32 || facts.threads > 1024 || facts.threads % 32)
     return fail("blocks of " + llvm::Twine(facts.threads) + " threads");
   if (facts.registers > 0 && llvm::alignTo(facts.registers, 8) * facts.threads > kRegistersOfBlock)
-    return fail(llvm::Twine(facts.registers) + " registers in each of " + llvm::Twine(facts.threads) + " threads, the chip has 65,536");
+    return fail(llvm::Twine(facts.registers) + " registers in each of " + llvm::Twine(facts.threads) +
+                " threads, the chip has 65,536");
   return llvm::Error::success();
 }
 
 } // namespace
 
-llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target, const CudaEmitOptions& options) {
+llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
+                                        const CudaEmitOptions& options) {
   std::vector<std::string> sources;
   for (const CudaKernel& kernel : kernels) {
     auto source = cudaSource(kernel.source, kernel.use);

@@ -13,10 +13,11 @@ struct CudaKernel {
 };
 
 struct CudaEmitOptions {
-  unsigned jobs = 1;      // kernels compiled at once; the image does not depend on it
-  std::string cache;      // folder of compiled kernels by content, made if absent; empty: none
-  std::string dumpFolder; // gets every kernel's source, and the headers it includes; empty: nothing is written
-  bool dumpOnly = false;  // no compiler is called, the image stays empty
+  unsigned jobs = 1; // kernels compiled at once; the image does not depend on it
+  std::string cache; // folder of compiled kernels by content, made if absent; empty: none
+  std::string
+      dumpFolder;        // gets every kernel's source, and the headers it includes; empty: nothing is written
+  bool dumpOnly = false; // no compiler is called, the image stays empty
 };
 
 struct CudaKernelReport {
@@ -33,7 +34,8 @@ struct CudaImage {
 
 /// Compiles every kernel for `target`. Fails on a spill, on a stack frame, on an instruction the assembler serialised, on shared memory
 /// or registers beyond the chip's. Same arguments and compiler, same bytes.
-llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target, const CudaEmitOptions& options);
+llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
+                                        const CudaEmitOptions& options);
 
 /// Where compiled kernels are kept unless the user says otherwise: R1C_CACHE, or r1c below the user's cache folder; "" where there is none.
 std::string defaultKernelCache();

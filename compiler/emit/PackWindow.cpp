@@ -209,7 +209,8 @@ bool isScales(PackLayout layout) { return layout == PackLayout::Scales || layout
 bool isF8(PackLayout layout) { return layout == PackLayout::Vnni16F8 || layout == PackLayout::RowMajorF8; }
 // One matrix behind the other, in rows; the rest interleaves what a tile needs together.
 bool keepsMatrices(PackLayout layout) {
-  return layout == PackLayout::RowMajor || layout == PackLayout::RowMajorF8 || layout == PackLayout::RowScales;
+  return layout == PackLayout::RowMajor || layout == PackLayout::RowMajorF8 ||
+         layout == PackLayout::RowScales;
 }
 
 // One factor for 16 rows x 128 k exists only where all 16 rows share theirs.
@@ -225,7 +226,9 @@ Error packScales(const PackWindow& w, int64_t accumulator, const TensorReader& r
     for (int64_t n = first; n < last; ++n, ++row) {
       const float* from = factors.row(row) + source.colBegin / kScaleBlock;
       int64_t block = (n - w.rowBegin) / kBlockRows;
-      float* to = out + (w.accumulator == PackWindow::kEvery ? block * shape.accumulators + accumulator : block) * steps;
+      float* to =
+          out +
+          (w.accumulator == PackWindow::kEvery ? block * shape.accumulators + accumulator : block) * steps;
       if (known[block] && !std::equal(from, from + steps, to))
         return packError(
             *w.job, llvm::formatv("rows {0} to {1} have different factors in {2}, but 16 rows of packed e4m3 "
@@ -255,8 +258,7 @@ Error checkSource(const PackJob& job, const PackSource& s, const TensorReader& r
   if (s.batch < 0 || s.batch >= job.shape.batch || s.accumulator < 0 ||
       s.accumulator >= job.shape.accumulators || s.destRow < 0 || s.destRow + destRows(s) > job.shape.n)
     return fail("goes beyond the packed tensor");
-  bool f8 = tensor->type == DataType::F8E4M3,
-       packsF8 = isF8(job.layout) || isScales(job.layout);
+  bool f8 = tensor->type == DataType::F8E4M3, packsF8 = isF8(job.layout) || isScales(job.layout);
   if (tensor->type != DataType::F32 && tensor->type != DataType::BF16 && tensor->type != DataType::F16 && !f8)
     return fail("has an element type that weights cannot have, expected F32, BF16, F16 or F8_E4M3");
   if (packsF8 && (!f8 || s.transposed))

@@ -104,9 +104,10 @@ void Selector::useTensorMaps(Dispatch& d, Value x, int64_t rows, int64_t n, int6
   int64_t batchStride = batch == 1 ? xStride : xBatchStride;
   d.maps = {kern::TensorMapAttr::get(context, 0, builder.getBF16Type(), list({k, batch, rows}),
                                      list({batchStride * 2, xStride * 2}), list({64, 1, tiles.m}), 128),
-            kern::TensorMapAttr::get(context, 1, f8 ? Type(Float8E4M3FNType::get(context)) : builder.getBF16Type(),
-                                     list({length, n, batch * accumulators}), list({length * bytes, n * length * bytes}),
-                                     list({line, tiles.n, 1}), f8 ? 0 : 128)};
+            kern::TensorMapAttr::get(
+                context, 1, f8 ? Type(Float8E4M3FNType::get(context)) : builder.getBF16Type(),
+                list({length, n, batch * accumulators}), list({length * bytes, n * length * bytes}),
+                list({line, tiles.n, 1}), f8 ? 0 : 128)};
   d.skeleton = f8 ? "gemm_hopper_f8" : "gemm_hopper_bf16";
 }
 
@@ -159,7 +160,8 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
 
 LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
                                     int64_t begin, int64_t count, bool transposed, int64_t xBatchStride) {
-  PackedWeight weight = packHeads(builder, op->getLoc(), machine, kvB, heads, rowsPerHead, begin, count, transposed);
+  PackedWeight weight =
+      packHeads(builder, op->getLoc(), machine, kvB, heads, rowsPerHead, begin, count, transposed);
   int64_t kvLora = columnsOf(kvB.weight), n = transposed ? kvLora : count, k = transposed ? count : kvLora;
   GemmTiles tiles = headTiles(machine, maxTokens, n);
   Dispatch d;

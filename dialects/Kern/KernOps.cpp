@@ -69,7 +69,8 @@ LogicalResult DispatchOp::verify() {
   if (getMaps())
     for (auto map : getMaps()->getAsRange<TensorMapAttr>())
       if (map.getArgument() < 0 || map.getArgument() >= fixed[0] + fixed[1] || map.getExtents().empty() ||
-          map.getStrides().size() + 1 != map.getExtents().size() || map.getBox().size() != map.getExtents().size())
+          map.getStrides().size() + 1 != map.getExtents().size() ||
+          map.getBox().size() != map.getExtents().size())
         return emitOpError() << "dispatch_c5: " << map << " of " << fixed[0] + fixed[1] << " fixed buffers";
   return success();
 }

@@ -37,7 +37,7 @@ def rule(path):
         return ("compiler", "dialects", "kernels/registry", "runtime/artifact"), ("llvm", "json")
     if folder == "compiler/emit":
         # The skeletons' bitcode is what it links, kernels/common how narrow types are converted when weights are packed.
-        return SHARED + ("runtime/artifact", "kernels/bitcode", "kernels/bitcode.h", "kernels/common"), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
+        return SHARED + ("runtime/artifact", "kernels/bitcode", "kernels/bitcode.h", "kernels/sources", "kernels/sources.h", "kernels/common"), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
     if folder == "compiler/import":
         # Tokenizer and chat template are compiled straight into the artifact's table.
         return SHARED + ("runtime/artifact",), ("llvm", "json")
@@ -48,8 +48,8 @@ def rule(path):
     if folder == "kernels/bench":
         # Times the native build of every family.
         return ("kernels",), ("gtest",)
-    if folder == "kernels/bitcode":
-        return ("kernels/bitcode.h",), ()
+    if folder in ("kernels/bitcode", "kernels/sources"):
+        return (folder + ".h",), ()
     if folder == "kernels/simt":
         return (), ()
     if folder == "kernels/primitives":

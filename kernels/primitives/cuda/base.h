@@ -125,7 +125,8 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
 #else
 // What a cubin does not say of itself, for the compiler to read from it: the first three words of simt::KernelInfo.
 #define R1_CUDA_INFO(name, params, ...)                                                                      \
-  extern "C" __device__ const unsigned name##_info[3] = {__VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes, params};
+  extern "C" __device__ const unsigned name##_info[3] = {__VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes,   \
+                                                         params};
 #define R1_CUDA_KERNEL(name, ...)                                                                            \
   R1_CUDA_INFO(name, 1, __VA_ARGS__)                                                                         \
   R1_CHECK_KERNEL(__VA_ARGS__)                                                                               \
