@@ -156,13 +156,14 @@ void transpose(const uint8_t* from, int64_t rows, int64_t width, uint8_t* to, in
 }
 
 // e4m3 has one NaN in each sign; kernels widen it to a number, so it must not come that far.
-Error checkNumbers(const PackJob& job, const PackSource& source, const Rectangle& r, llvm::ArrayRef<uint8_t> bytes) {
+Error checkNumbers(const PackJob& job, const PackSource& source, const Rectangle& r,
+                   llvm::ArrayRef<uint8_t> bytes) {
   auto nan = llvm::find_if(bytes, [](uint8_t b) { return (b & 0x7f) == 0x7f; });
   if (nan == bytes.end())
     return Error::success();
   int64_t at = nan - bytes.begin(), width = r.colEnd - r.colBegin;
-  return packError(job, llvm::formatv("{0} [{1}, {2}] is NaN, expected a number; the checkpoint is damaged", source.tensor,
-                                      r.rowBegin + at / width, r.colBegin + at % width));
+  return packError(job, llvm::formatv("{0} [{1}, {2}] is NaN, expected a number; the checkpoint is damaged",
+                                      source.tensor, r.rowBegin + at / width, r.colBegin + at % width));
 }
 
 // The window's rows of one accumulator, row-major with `stride` bytes between rows, as elements of `type`.

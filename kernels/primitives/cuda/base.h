@@ -133,6 +133,10 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
   extern "C" __global__ void __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kMinBlocks)               \
       name(const __grid_constant__ ::r1::cuda::Arguments arguments) {                                        \
     extern __shared__ __align__(1024)::r1::cuda::u8 r1_shared[];                                             \
+    ::r1::cuda::allow_next_launch();                                                                         \
+    ::r1::cuda::wait_for_previous_launch();                                                                  \
     __VA_ARGS__::tile(arguments, ::r1::cuda::block_index(), r1_shared);                                      \
   }
 #endif
+
+#include "kernels/primitives/cuda/launch.h" // which kernels begin with

@@ -98,6 +98,8 @@ template <int N> R1_DEVICE void tma_store_wait() {
       name(const __grid_constant__ ::r1::cuda::Arguments arguments,                                          \
            const __grid_constant__ ::r1::cuda::TensorMaps<__VA_ARGS__::kMaps> maps) {                        \
     extern __shared__ __align__(1024)::r1::cuda::u8 r1_shared[];                                             \
+    ::r1::cuda::allow_next_launch();                                                                         \
+    ::r1::cuda::wait_for_previous_launch();                                                                  \
     __VA_ARGS__::tile(arguments, maps.map, ::r1::cuda::block_index(), r1_shared);                            \
   }
 #endif

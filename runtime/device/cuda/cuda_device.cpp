@@ -190,7 +190,8 @@ private:
       tokens = std::min<uint64_t>(tokens, e.max_tokens());
       if (tokens > smaller) {
         R1_ASSIGN_OR_RETURN(StepGraph graph,
-                            StepGraph::build(*context_, entry.launches, bucket(entry, tokens)));
+                            StepGraph::build(*context_, entry.launches, bucket(entry, tokens),
+                                             waits_itself(target_.processor()->string_view())));
         entry.graphs.push_back({tokens, std::move(graph)});
       }
       if (tokens == e.max_tokens())
