@@ -25,14 +25,14 @@ constexpr int kRegistersOfBlock = 65536; // of every chip since sm_50
 // One compiler for all kernels of a target.
 class Backend {
 public:
-  static llvm::Expected<Backend> open(const GpuTarget& target) {
-    Backend backend(target);
+  static llvm::Expected<Backend> open(const GpuTarget& target, llvm::ArrayRef<kernels::SourceFile> headers) {
+    Backend backend(target, headers);
     // PTX must suit every later chip, so it uses what the one with the least has.
     int instructions = target.code == GpuCode::Ptx ? target.scheduleChip : target.chip;
     backend.common = {"-DR1_SM=" + std::to_string(instructions),
                       "-DR1_SM_A=" + std::to_string(target.specific)};
     if (target.code == GpuCode::Host) {
-      auto host = HostCompiler::open(kernels::cuda_sources());
+      auto host = HostCompiler::open(headers);
       if (!host)
         return host.takeError();
       backend.host.emplace(std::move(*host));
@@ -64,7 +64,7 @@ public:
   std::string key() const {
     std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" +
                        std::to_string(static_cast<int>(target.code)) + "\n";
-    for (const kernels::SourceFile& header : kernels::cuda_sources())
+    for (const kernels::SourceFile& header : headers)
       text += std::string(header.path) + "\n" + header.text;
     return text;
   }
@@ -76,12 +76,12 @@ public:
         return image.takeError();
       return CompiledCode{std::move(*image), "", ""};
     }
-    auto cubin = nvrtc->compile(source, name + ".cu", kernels::cuda_sources(), common, /*ptx=*/false);
+    auto cubin = nvrtc->compile(source, name + ".cu", headers, common, /*ptx=*/false);
     if (!cubin)
       return cubin.takeError();
     CompiledCode result{std::move(cubin->code), "", std::move(cubin->log)};
     if (target.code == GpuCode::Ptx) {
-      auto ptx = nvrtc->compile(source, name + ".cu", kernels::cuda_sources(), common, /*ptx=*/true);
+      auto ptx = nvrtc->compile(source, name + ".cu", headers, common, /*ptx=*/true);
       if (!ptx)
         return ptx.takeError();
       result.ptx = std::move(ptx->code);
@@ -90,8 +90,10 @@ public:
   }
 
 private:
-  explicit Backend(const GpuTarget& target) : target(target) {}
+  Backend(const GpuTarget& target, llvm::ArrayRef<kernels::SourceFile> headers)
+      : target(target), headers(headers) {}
   GpuTarget target;
+  llvm::ArrayRef<kernels::SourceFile> headers;
   std::shared_ptr<const Nvrtc> nvrtc;
   std::optional<HostCompiler> host;
   std::vector<std::string> common;
@@ -116,12 +118,13 @@ llvm::Error writeText(const llvm::Twine& path, llvm::StringRef text) {
 
 // Sources under <folder>/<processor>, headers under <folder>, so that `-I <folder>` compiles each.
 llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources,
-                 const GpuTarget& target, const std::string& folder) {
+                 llvm::ArrayRef<kernels::SourceFile> headers, const GpuTarget& target,
+                 const std::string& folder) {
   for (auto [kernel, source] : llvm::zip(kernels, sources))
     if (llvm::Error error =
             writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
       return error;
-  for (const kernels::SourceFile& header : kernels::cuda_sources())
+  for (const kernels::SourceFile& header : headers)
     if (llvm::Error error = writeText(folder + "/" + header.path, header.text))
       return error;
   return llvm::Error::success();
@@ -157,13 +160,16 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
       return source.takeError();
     sources.push_back(std::move(*source));
   }
+  llvm::ArrayRef<kernels::SourceFile> headers = options.headers;
+  if (headers.empty())
+    headers = kernels::cuda_sources();
   if (!options.dumpFolder.empty())
-    if (llvm::Error error = dump(kernels, sources, target, options.dumpFolder))
+    if (llvm::Error error = dump(kernels, sources, headers, target, options.dumpFolder))
       return std::move(error);
   CudaImage image;
   if (options.dumpOnly)
     return image;
-  auto backend = Backend::open(target);
+  auto backend = Backend::open(target, headers);
   if (!backend)
     return backend.takeError();
   image.compiler = backend->compiler();

@@ -18,6 +18,8 @@ struct CudaEmitOptions {
   std::string
       dumpFolder;        // gets every kernel's source, and the headers it includes; empty: nothing is written
   bool dumpOnly = false; // no compiler is called, the image stays empty
+  llvm::ArrayRef<kernels::SourceFile>
+      headers; // what sources may include; empty: the skeletons r1c was built with
 };
 
 struct CudaKernelReport {

@@ -175,7 +175,7 @@ private:
       text = "r1::cuda::math::" + function->second.str() + "(" + llvm::join(operands, ", ") + ")";
       return llvm::Error::success();
     } else if (isa<arith::NegFOp>(op)) {
-      text = "-" + operands[0];
+      text = "-(" + operands[0] + ")"; // "--1.0f" would be something else
       return llvm::Error::success();
     } else if (isa<arith::SelectOp>(op)) {
       text = operands[0] + " ? " + operands[1] + " : " + operands[2];

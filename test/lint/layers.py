@@ -36,8 +36,10 @@ def rule(path):
     if folder == "compiler/pipeline":
         return ("compiler", "dialects", "kernels/registry", "runtime/artifact"), ("llvm", "json")
     if folder == "compiler/emit":
-        # The skeletons' bitcode is what it links, kernels/common how narrow types are converted when weights are packed.
-        return SHARED + ("runtime/artifact", "kernels/bitcode", "kernels/bitcode.h", "kernels/sources", "kernels/sources.h", "kernels/common"), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
+        # The skeletons' bitcode is what it links, their CUDA C++ what it hands to NVRTC, kernels/common how narrow types are converted
+        # when weights are packed.
+        skeletons = ("kernels/bitcode", "kernels/bitcode.h", "kernels/sources", "kernels/sources.h")
+        return SHARED + ("runtime/artifact", "kernels/common") + skeletons, ("llvm", "flatbuffers", "sodium", "json", "pcre2")
     if folder == "compiler/import":
         # Tokenizer and chat template are compiled straight into the artifact's table.
         return SHARED + ("runtime/artifact",), ("llvm", "json")
