@@ -20,7 +20,6 @@ namespace r1 {
 namespace {
 
 constexpr uint64_t kCodeAlignment = 64;
-constexpr int kRegistersOfBlock = 65536; // of every chip since sm_50
 
 // One compiler for all kernels of a target.
 class Backend {
@@ -130,25 +129,6 @@ llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string>
   return llvm::Error::success();
 }
 
-// What the code of a kernel must keep to.
-llvm::Error checkBudget(const CudaKernel& kernel, const CodeFacts& facts,
-                        llvm::ArrayRef<std::string> complaints, const GpuTarget& target) {
-  auto fail = [&](const llvm::Twine& message) {
-    return llvm::createStringError("kernel " + kernel.source.name + " for " + target.name + ": " + message);
-  };
-  if (!complaints.empty())
-    return fail("the assembler says: " + complaints[0]);
-  if (facts.sharedBytes > target.sharedBytes)
-    return fail(llvm::Twine(facts.sharedBytes) + " bytes of shared memory, the chip has " +
-                llvm::Twine(target.sharedBytes));
-  if (facts.threads < 32 || facts.threads > 1024 || facts.threads % 32)
-    return fail("blocks of " + llvm::Twine(facts.threads) + " threads");
-  if (facts.registers > 0 && llvm::alignTo(facts.registers, 8) * facts.threads > kRegistersOfBlock)
-    return fail(llvm::Twine(facts.registers) + " registers in each of " + llvm::Twine(facts.threads) +
-                " threads, the chip has 65,536");
-  return llvm::Error::success();
-}
-
 } // namespace
 
 llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
@@ -204,7 +184,11 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
       return facts.takeError();
     slot.facts = *facts;
     std::vector<std::string> complaints = readAssemblerLog(slot.code.log, slot.facts);
-    return checkBudget(kernel, slot.facts, complaints, target);
+    std::string problem =
+        complaints.empty() ? overBudget(slot.facts, target) : "the assembler says: " + complaints[0];
+    if (!problem.empty())
+      return llvm::createStringError("kernel " + kernel.source.name + " for " + target.name + ": " + problem);
+    return llvm::Error::success();
   };
   auto work = [&] {
     for (size_t i; !stop && (i = next++) < kernels.size();) {

@@ -3,6 +3,7 @@
 #include "compiler/emit/CodeFacts.h"
 #include "compiler/emit/CudaSource.h"
 #include "compiler/target/GpuTarget.h"
+#include "kernels/sources.h"
 #include "llvm/ADT/ArrayRef.h"
 
 namespace r1 {

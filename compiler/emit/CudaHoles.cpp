@@ -96,20 +96,18 @@ public:
         return fail(spec, "it uses a value from outside its body");
       return expression(*source, spec, names, text);
     };
-    std::string text;
-    std::vector<std::string> assignments;
-    if (spec.writes_back) {
-      if (llvm::Error error = name(body.getTerminator()->getOperand(yielded++), text))
+    // What is written back comes last: results may be what the skeleton handed in.
+    std::string back, text;
+    if (spec.writes_back)
+      if (llvm::Error error = name(body.getTerminator()->getOperand(yielded++), back))
         return error;
-      assignments.push_back("values[0][i] = " + text);
-    }
     for (size_t i = 0; i < hole.results.size(); ++i) {
       if (llvm::Error error = name(body.getTerminator()->getOperand(yielded++), text))
         return error;
-      assignments.push_back("y" + std::to_string(i) + "[i] = " + text);
+      out << "      y" << i << "[i] = " << text << ";\n";
     }
-    for (const std::string& assignment : assignments)
-      out << "      " << assignment << ";\n";
+    if (spec.writes_back)
+      out << "      values[0][i] = " << back << ";\n";
     out << "    }\n";
     for (auto [i, result] : llvm::enumerate(hole.results)) {
       out << "    r1::cuda::store_lanes("
@@ -156,10 +154,13 @@ private:
     SmallVector<std::string> operands;
     for (Value operand : op.getOperands()) {
       std::string name = names.lookup(operand);
-      if (name.empty())
-        if (Operation* source = operand.getDefiningOp(); source && source->hasTrait<OpTrait::ConstantLike>())
-          if (llvm::Error error = expression(*source, spec, names, name))
-            return error;
+      if (name.empty()) {
+        Operation* source = operand.getDefiningOp(); // a constant that canonicalisation hoisted
+        if (!source || !source->hasTrait<OpTrait::ConstantLike>())
+          return fail(spec, "it uses a value from outside its body");
+        if (llvm::Error error = expression(*source, spec, names, name))
+          return error;
+      }
       operands.push_back(name);
     }
     llvm::StringRef kind = op.getName().getStringRef();
