@@ -7,7 +7,7 @@ import re
 import tomllib
 
 KINDS = ("barrier", "wait", "guard", "index", "mask", "rounding")
-FIELDS = {"name", "kind", "file", "find", "replace", "tests", "fast", "needs", "limit"}
+FIELDS = {"name", "kind", "file", "find", "replace", "tests", "defines", "fast", "needs", "limit"}
 TEST = re.compile(r"\bTEST\((\w+), (\w+)\)")
 
 
@@ -70,8 +70,8 @@ def read(text, group):
     for row in table.get("fault", []):
         if set(row) - FIELDS or not {"name", "kind", "file", "find", "replace", "tests"} <= set(row):
             raise Stale(f"{group}/{row.get('name', '?')}: fields are {sorted(row)}; known: {sorted(FIELDS)}")
-        row["tests"] = tuple(row["tests"])
-        faults.append(Fault(group=group, test=table["test"], defines=tuple(table.get("defines", ())), **row))
+        row["tests"], row["defines"] = tuple(row["tests"]), tuple(row.get("defines", table.get("defines", ())))
+        faults.append(Fault(group=group, test=table["test"], **row))
     return faults
 
 
