@@ -162,14 +162,18 @@ std::vector<ProfileRow> profile(Program& program) {
       row.location = location;
       row.calls += t.calls;
       row.seconds += t.seconds;
-      row.tokens += t.tokens;
-      double calls = double(t.calls), tokens = t.tokens / calls;
+      bool logits = std::any_of(l.grid()->begin(), l.grid()->end(), [](const artifact::GridFactor* f) {
+        return f->dim() == artifact::Dim::LogitRows;
+      });
+      double rows = logits ? t.logit_rows : t.tokens;
+      double calls = double(t.calls), tokens = rows / calls;
+      row.tokens += rows;
       row.weight_bytes += calls * double(l.weight_bytes()) * active(double(l.expert_fraction()), tokens);
       // A decode step's tokens have a context each; a prefill step's share one, and attend to what is before them.
       bool shared = entry.kind() == artifact::EntryKind::Prefill;
       row.cache_bytes += double(l.position_bytes()) * (shared ? t.pairs / tokens : t.pairs);
-      double pairs = shared ? t.pairs - t.tokens * (tokens - 1) / 2 : t.pairs;
-      row.flops += t.tokens * double(l.flops_per_token()) + pairs * double(l.flops_per_pair());
+      double pairs = shared ? t.pairs - rows * (tokens - 1) / 2 : t.pairs;
+      row.flops += rows * double(l.flops_per_token()) + pairs * double(l.flops_per_pair());
     }
   }
   std::vector<ProfileRow> sorted;

@@ -110,6 +110,7 @@ public:
         if (wave_tiles_[i] > 0) {
           ++t.calls;
           t.tokens += double(shape.tokens);
+          t.logit_rows += double(shape.logit_rows);
           t.pairs += double(shape.tokens) * double(shape.context);
         }
         begin = ends_[i];

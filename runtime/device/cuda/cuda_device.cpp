@@ -250,6 +250,7 @@ private:
       t.seconds += seconds;
       ++t.calls;
       t.tokens += double(shape.tokens);
+      t.logit_rows += double(shape.logit_rows);
       t.pairs += double(shape.tokens) * double(shape.context);
     }
     return Status();
