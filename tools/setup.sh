@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs what building and testing r1c needs on Debian 12. Says nothing, within milliseconds, when all is there.
-# Not root: prints the command to run as root and stops. The package manager's own words go to build/setup.log.
+# Not root: prints the command to run as root and stops. The package managers' own words go to build/setup.log and build/nvrtc.log.
+# NVRTC, which r1c compiles for GPUs with, is no package of Debian: where there is none, its wheel goes to build/cuda.
+# Without it everything builds, and the tests that need it are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(
   ca-certificates git python3                                # working with the repository, lit, the lints
+  python3-pip                                                # gets NVRTC
   cmake ninja-build ccache g++                               # the build; g++ also builds preset `runtime`
   clang-22 lld-22 libclang-rt-22-dev                         # the compiler of every other preset, with sanitizers and libFuzzer
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools     # what r1c stands on; FileCheck and lit; mlir-tblgen
@@ -29,13 +32,38 @@ fail() {
   exit 1
 }
 
+# The places where r1c looks (compiler/emit/Nvrtc.cpp), but for a user's own Python environments.
+has_nvrtc() {
+  local home
+  for home in "${CUDA_HOME:-}" "${CUDA_PATH:-}" /usr/local/cuda; do
+    [ -z "$home" ] || ! compgen -G "$home/lib*/libnvrtc.so*" >/dev/null || return 0
+  done
+  ! compgen -G "build/cuda/nvidia/cu*/lib/libnvrtc.so*" >/dev/null || return 0
+  [[ $(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) == *libnvrtc.so* ]]
+}
+
+get_nvrtc() { # never fails: without NVRTC all but GPU targets works
+  has_nvrtc && return
+  mkdir -p build
+  say "no NVRTC here: getting the wheel nvidia-cuda-nvrtc into build/cuda (150 MB)"
+  if ! python3 -m pip install --target build/cuda --upgrade --no-deps --only-binary :all: --no-input --retries 1 --timeout 20 \
+    --disable-pip-version-check "nvidia-cuda-nvrtc>=13" >build/nvrtc.log 2>&1; then
+    say "NVRTC cannot be had ($(grep -m1 -i error build/nvrtc.log || echo 'no reason given'), see $PWD/build/nvrtc.log);" \
+      "tests that compile for a GPU will be skipped"
+  fi
+  chown -R --reference=. build/nvrtc.log build/cuda 2>/dev/null || true
+}
+
 missing=()
 if command -v dpkg-query >/dev/null; then
   have=" $(installed | tr '\n' ' ')"
   for package in "${packages[@]}"; do
     [[ $have == *" $package "* ]] || missing+=("$package")
   done
-  [ ${#missing[@]} -gt 0 ] || exit 0
+  if [ ${#missing[@]} -eq 0 ]; then
+    get_nvrtc
+    exit 0
+  fi
 fi
 
 system=$(. /etc/os-release 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-}") || system=unknown
@@ -86,4 +114,5 @@ fi
 say "installing ${#missing[@]} packages (a minute or two)"
 "${apt[@]}" install --no-install-recommends "${missing[@]}" >>"$log" 2>&1 ||
   fail "apt-get could not install the packages: ${why:-$(grep -m1 '^E:' "$log" || echo 'no reason given')}; all it said is in $PWD/$log"
+get_nvrtc
 say "done in $((SECONDS - start)) s"

@@ -4,6 +4,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ELF.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Regex.h"
 
 namespace r1 {
@@ -16,6 +18,8 @@ using llvm::support::endian::read32le;
 // Attributes of section .nv.info; numbers as nvdisasm and the open-source readers of cubins name them.
 constexpr uint8_t kFrameSize = 0x11, kRegisterCount = 0x2f;
 constexpr uint8_t kSized = 4; // the attribute's value is a number of bytes that follow
+
+constexpr int64_t kRegistersOfBlock = 65536; // of every chip since sm_50
 
 // Calls f(attribute, bytes) for every attribute with bytes.
 template <class F> void attributes(llvm::ArrayRef<uint8_t> section, F f) {
@@ -92,7 +96,8 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
     });
   }
   if (facts.threads < 0)
-    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName + "'; this is a defect of r1c");
+    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
+                                   "'; this is a defect of r1c");
   return facts;
 }
 
@@ -116,6 +121,20 @@ std::vector<std::string> readAssemblerLog(llvm::StringRef log, CodeFacts& facts)
     }
   }
   return complaints;
+}
+
+std::string overBudget(const CodeFacts& facts, const GpuTarget& target) {
+  int64_t shared = int64_t{std::max(0, facts.sharedBytes)} + std::max(0, facts.staticSharedBytes);
+  if (shared > target.sharedBytes)
+    return llvm::formatv("{0} bytes of shared memory, the chip has {1}", shared, target.sharedBytes);
+  if (facts.threads < 32 || facts.threads > 1024 || facts.threads % 32)
+    return llvm::formatv("blocks of {0} threads, expected whole warps, 1024 threads at most", facts.threads);
+  // Warps get registers in steps of 256.
+  if (int64_t registers = llvm::alignTo(std::max(0, facts.registers), 8) * facts.threads;
+      registers > kRegistersOfBlock)
+    return llvm::formatv("{0} registers in each of {1} threads, the chip has {2} for a block",
+                         facts.registers, facts.threads, kRegistersOfBlock);
+  return "";
 }
 
 } // namespace r1

@@ -1,5 +1,6 @@
 // What finished GPU code says of itself, read from its ELF and from the assembler's log.
 #pragma once
+#include "compiler/target/GpuTarget.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -19,5 +20,8 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
 /// Adds what only the log of `--ptxas-options=-v` tells (spills), and returns its complaints that must end a build: an instruction that
 /// was serialised or ignored (C75xx), a spill, a stack frame.
 std::vector<std::string> readAssemblerLog(llvm::StringRef log, CodeFacts& facts);
+
+/// What of it no block on `target` can have, or "".
+std::string overBudget(const CodeFacts& facts, const GpuTarget& target);
 
 } // namespace r1

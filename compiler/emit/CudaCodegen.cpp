@@ -20,24 +20,25 @@ namespace r1 {
 namespace {
 
 constexpr uint64_t kCodeAlignment = 64;
-constexpr int kRegistersOfBlock = 65536; // of every chip since sm_50
 
 // One compiler for all kernels of a target.
 class Backend {
 public:
-  static llvm::Expected<Backend> open(const GpuTarget& target) {
-    Backend backend(target);
+  static llvm::Expected<Backend> open(const GpuTarget& target, llvm::ArrayRef<kernels::SourceFile> headers) {
+    Backend backend(target, headers);
     // PTX must suit every later chip, so it uses what the one with the least has.
     int instructions = target.code == GpuCode::Ptx ? target.scheduleChip : target.chip;
-    backend.common = {"-DR1_SM=" + std::to_string(instructions), "-DR1_SM_A=" + std::to_string(target.specific)};
+    backend.common = {"-DR1_SM=" + std::to_string(instructions),
+                      "-DR1_SM_A=" + std::to_string(target.specific)};
     if (target.code == GpuCode::Host) {
-      auto host = HostCompiler::open(kernels::cuda_sources());
+      auto host = HostCompiler::open(headers);
       if (!host)
         return host.takeError();
       backend.host.emplace(std::move(*host));
       backend.compilerName = backend.host->version();
-      for (const char* flag : {"-std=c++20", "-O2", "-w", "-fPIC", "-shared", "-DR1_SIMT", "-fno-strict-aliasing", "-ffp-contract=off",
-                               "-fvisibility=hidden", "-fno-ident"})
+      for (const char* flag :
+           {"-std=c++20", "-O2", "-w", "-fPIC", "-shared", "-DR1_SIMT", "-fno-strict-aliasing",
+            "-ffp-contract=off", "-fvisibility=hidden", "-fno-ident"})
         backend.common.push_back(flag);
       return std::move(backend);
     }
@@ -50,8 +51,8 @@ public:
     backend.compilerName = "NVRTC " + backend.nvrtc->version();
     // PTX comes with a cubin of the same capability, whose facts it has.
     std::string arch = target.code == GpuCode::Ptx ? "sm_" + std::to_string(target.chip) : target.processor;
-    for (const std::string& flag : {"--gpu-architecture=" + arch, std::string("-std=c++20"), std::string("--ptxas-options=-v"),
-                                    std::string("-default-device")})
+    for (const std::string& flag : {"--gpu-architecture=" + arch, std::string("-std=c++20"),
+                                    std::string("--ptxas-options=-v"), std::string("-default-device")})
       backend.common.push_back(flag);
     return std::move(backend);
   }
@@ -60,8 +61,9 @@ public:
 
   // Everything the result depends on but the kernel's own text.
   std::string key() const {
-    std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" + std::to_string(static_cast<int>(target.code)) + "\n";
-    for (const kernels::SourceFile& header : kernels::cuda_sources())
+    std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" +
+                       std::to_string(static_cast<int>(target.code)) + "\n";
+    for (const kernels::SourceFile& header : headers)
       text += std::string(header.path) + "\n" + header.text;
     return text;
   }
@@ -73,12 +75,12 @@ public:
         return image.takeError();
       return CompiledCode{std::move(*image), "", ""};
     }
-    auto cubin = nvrtc->compile(source, name + ".cu", kernels::cuda_sources(), common, /*ptx=*/false);
+    auto cubin = nvrtc->compile(source, name + ".cu", headers, common, /*ptx=*/false);
     if (!cubin)
       return cubin.takeError();
     CompiledCode result{std::move(cubin->code), "", std::move(cubin->log)};
     if (target.code == GpuCode::Ptx) {
-      auto ptx = nvrtc->compile(source, name + ".cu", kernels::cuda_sources(), common, /*ptx=*/true);
+      auto ptx = nvrtc->compile(source, name + ".cu", headers, common, /*ptx=*/true);
       if (!ptx)
         return ptx.takeError();
       result.ptx = std::move(ptx->code);
@@ -87,8 +89,10 @@ public:
   }
 
 private:
-  explicit Backend(const GpuTarget& target) : target(target) {}
+  Backend(const GpuTarget& target, llvm::ArrayRef<kernels::SourceFile> headers)
+      : target(target), headers(headers) {}
   GpuTarget target;
+  llvm::ArrayRef<kernels::SourceFile> headers;
   std::shared_ptr<const Nvrtc> nvrtc;
   std::optional<HostCompiler> host;
   std::vector<std::string> common;
@@ -107,39 +111,28 @@ llvm::Error writeText(const llvm::Twine& path, llvm::StringRef text) {
     code = stream.error();
     stream.clear_error();
   }
-  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message()) : llvm::Error::success();
+  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message())
+              : llvm::Error::success();
 }
 
 // Sources under <folder>/<processor>, headers under <folder>, so that `-I <folder>` compiles each.
-llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources, const GpuTarget& target, const std::string& folder) {
+llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources,
+                 llvm::ArrayRef<kernels::SourceFile> headers, const GpuTarget& target,
+                 const std::string& folder) {
   for (auto [kernel, source] : llvm::zip(kernels, sources))
-    if (llvm::Error error = writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
+    if (llvm::Error error =
+            writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
       return error;
-  for (const kernels::SourceFile& header : kernels::cuda_sources())
+  for (const kernels::SourceFile& header : headers)
     if (llvm::Error error = writeText(folder + "/" + header.path, header.text))
       return error;
   return llvm::Error::success();
 }
 
-// What the code of a kernel must keep to.
-llvm::Error checkBudget(const CudaKernel& kernel, const CodeFacts& facts, llvm::ArrayRef<std::string> complaints, const GpuTarget& target) {
-  auto fail = [&](const llvm::Twine& message) {
-    return llvm::createStringError("kernel " + kernel.source.name + " for " + target.name + ": " + message);
-  };
-  if (!complaints.empty())
-    return fail("the assembler says: " + complaints[0]);
-  if (facts.sharedBytes > target.sharedBytes)
-    return fail(llvm::Twine(facts.sharedBytes) + " bytes of shared memory, the chip has " + llvm::Twine(target.sharedBytes));
-  if (facts.threads < 32 || facts.threads > 1024 || facts.threads % 32)
-    return fail("blocks of " + llvm::Twine(facts.threads) + " threads");
-  if (facts.registers > 0 && llvm::alignTo(facts.registers, 8) * facts.threads > kRegistersOfBlock)
-    return fail(llvm::Twine(facts.registers) + " registers in each of " + llvm::Twine(facts.threads) + " threads, the chip has 65,536");
-  return llvm::Error::success();
-}
-
 } // namespace
 
-llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target, const CudaEmitOptions& options) {
+llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
+                                        const CudaEmitOptions& options) {
   std::vector<std::string> sources;
   for (const CudaKernel& kernel : kernels) {
     auto source = cudaSource(kernel.source, kernel.use);
@@ -147,13 +140,16 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
       return source.takeError();
     sources.push_back(std::move(*source));
   }
+  llvm::ArrayRef<kernels::SourceFile> headers = options.headers;
+  if (headers.empty())
+    headers = kernels::cuda_sources();
   if (!options.dumpFolder.empty())
-    if (llvm::Error error = dump(kernels, sources, target, options.dumpFolder))
+    if (llvm::Error error = dump(kernels, sources, headers, target, options.dumpFolder))
       return std::move(error);
   CudaImage image;
   if (options.dumpOnly)
     return image;
-  auto backend = Backend::open(target);
+  auto backend = Backend::open(target, headers);
   if (!backend)
     return backend.takeError();
   image.compiler = backend->compiler();
@@ -188,7 +184,11 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
       return facts.takeError();
     slot.facts = *facts;
     std::vector<std::string> complaints = readAssemblerLog(slot.code.log, slot.facts);
-    return checkBudget(kernel, slot.facts, complaints, target);
+    std::string problem =
+        complaints.empty() ? overBudget(slot.facts, target) : "the assembler says: " + complaints[0];
+    if (!problem.empty())
+      return llvm::createStringError("kernel " + kernel.source.name + " for " + target.name + ": " + problem);
+    return llvm::Error::success();
   };
   auto work = [&] {
     for (size_t i; !stop && (i = next++) < kernels.size();) {

@@ -3,6 +3,7 @@
 #include "compiler/emit/CodeFacts.h"
 #include "compiler/emit/CudaSource.h"
 #include "compiler/target/GpuTarget.h"
+#include "kernels/sources.h"
 #include "llvm/ADT/ArrayRef.h"
 
 namespace r1 {
@@ -13,10 +14,13 @@ struct CudaKernel {
 };
 
 struct CudaEmitOptions {
-  unsigned jobs = 1;      // kernels compiled at once; the image does not depend on it
-  std::string cache;      // folder of compiled kernels by content, made if absent; empty: none
-  std::string dumpFolder; // gets every kernel's source, and the headers it includes; empty: nothing is written
-  bool dumpOnly = false;  // no compiler is called, the image stays empty
+  unsigned jobs = 1; // kernels compiled at once; the image does not depend on it
+  std::string cache; // folder of compiled kernels by content, made if absent; empty: none
+  std::string
+      dumpFolder;        // gets every kernel's source, and the headers it includes; empty: nothing is written
+  bool dumpOnly = false; // no compiler is called, the image stays empty
+  llvm::ArrayRef<kernels::SourceFile>
+      headers; // what sources may include; empty: the skeletons r1c was built with
 };
 
 struct CudaKernelReport {
@@ -33,7 +37,8 @@ struct CudaImage {
 
 /// Compiles every kernel for `target`. Fails on a spill, on a stack frame, on an instruction the assembler serialised, on shared memory
 /// or registers beyond the chip's. Same arguments and compiler, same bytes.
-llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target, const CudaEmitOptions& options);
+llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
+                                        const CudaEmitOptions& options);
 
 /// Where compiled kernels are kept unless the user says otherwise: R1C_CACHE, or r1c below the user's cache folder; "" where there is none.
 std::string defaultKernelCache();

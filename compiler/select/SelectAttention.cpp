@@ -42,8 +42,10 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   ir::CacheType cache = op.getCache().getType();
   int64_t heads = op.getHeads(), nope = op.getNope(), v = op.getV();
   WeightRef kvB{op.getKvB(), op.getKvBScale()};
-  PackedWeight keys = packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, 0, nope, /*transposed=*/false);
-  PackedWeight values = packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, nope, v, /*transposed=*/false);
+  PackedWeight keys =
+      packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, 0, nope, /*transposed=*/false);
+  PackedWeight values =
+      packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, nope, v, /*transposed=*/false);
   // A decode step (absorb-kv-b switched off) has tokens of different sequences: one query a tile.
   bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
                 function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
@@ -52,10 +54,12 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
     qBlock = queryBlock(maxTokens);
   if (machine == Machine::Cuda) {
     if (!decode) // a power of two, no more than there are tokens
-      qBlock = std::min<int64_t>(kernels::cuda_mla_largest_q_block(chip, kvLora, rope), llvm::bit_ceil<uint64_t>(maxTokens));
+      qBlock = std::min<int64_t>(kernels::cuda_mla_largest_q_block(chip, kvLora, rope),
+                                 llvm::bit_ceil<uint64_t>(maxTokens));
     kernels::CudaMlaTile tile = kernels::cuda_mla_prefill_tile(chip, qBlock, heads, kvLora, rope);
     if (!tile.rows)
-      return op.emitOpError() << "has latents of " << kvLora + rope << " elements, too wide for the shared memory of sm_" << chip;
+      return op.emitOpError() << "has latents of " << kvLora + rope
+                              << " elements, too wide for the shared memory of sm_" << chip;
     headBlocks = (heads + tile.rows / qBlock - 1) / (tile.rows / qBlock);
   }
   Dispatch d;
@@ -105,7 +109,8 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
             rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
   partial.grid = {kernels::kTokens, 1, kernels::kContext, split};
   if (machine == Machine::Cuda) {
-    kernels::CudaMlaTile tile = kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope());
+    kernels::CudaMlaTile tile =
+        kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope());
     if (!tile.rows)
       return op.emitOpError() << "has latents of " << cache.getKvLora() + cache.getRope()
                               << " elements, too wide for the shared memory of sm_" << chip;

@@ -82,7 +82,8 @@ ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
       builder, at->getLoc(), d.outputs, d.skeleton, builder.getDictionaryAttr(d.params), inputs,
       builder.getDenseI64ArrayAttr({fixedInputs, d.fixedOutputs}), builder.getDenseI64ArrayAttr(d.grid),
       rowsDim, builder.getArrayAttr(holeInputs), fused ? fused.getFusions() : builder.getStrArrayAttr({}),
-      cost, d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(), d.holes.size());
+      cost, d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(),
+      d.maps.empty() ? ArrayAttr() : builder.getArrayAttr(d.maps), d.holes.size());
   for (auto [region, source] : llvm::zip(op.getHoles(), d.holes))
     region.takeBody(*source);
   for (Value output : op.getOutputs())

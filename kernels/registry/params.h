@@ -8,6 +8,8 @@
 //   keeps the stride
 //                of what it is sliced from. "stride" below is always in elements.
 //   types        kF32 or kBF16 (ElementType) where a field ends in _type.
+//   grids        those of the CPU. On a GPU a tile is a block; where its factors differ, the skeleton's header (kernels/<family>/cuda*.h)
+//                says so.
 //   columns      kernels and holes never touch elements outside [0, cols) of a row: neighbours may belong to
 //   other threads. buffers      [fixed inputs..., fixed outputs..., what the holes read and write...]; the
 //   fixed part is listed per family.
@@ -130,7 +132,8 @@ struct RouterParams {
   int64_t sigmoid, group_score, has_bias, normalize;
   double scale;
   int64_t x_stride, w_type;
-  int64_t tile_tokens; // of router/logits on a GPU: tile = (block of so many tokens, block of 16 experts); 1 on a CPU
+  int64_t
+      tile_tokens; // of router/logits on a GPU: tile = (block of so many tokens, block of 16 experts); 1 on a CPU
 };
 
 // ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then

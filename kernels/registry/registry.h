@@ -34,6 +34,7 @@ struct Skeleton {
   int64_t (*scratch_bytes)(const int64_t* params);
   // The template in namespace r1::cuda that is the skeleton on a GPU, and the header that holds it.
   std::string_view cuda_type, cuda_header;
+  bool cuda_maps = false; // it copies with tensor maps: R1_CUDA_KERNEL_MAPS
 };
 
 const std::vector<Skeleton>& skeletons();

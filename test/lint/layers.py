@@ -36,8 +36,10 @@ def rule(path):
     if folder == "compiler/pipeline":
         return ("compiler", "dialects", "kernels/registry", "runtime/artifact"), ("llvm", "json")
     if folder == "compiler/emit":
-        # The skeletons' bitcode is what it links, kernels/common how narrow types are converted when weights are packed.
-        return SHARED + ("runtime/artifact", "kernels/bitcode", "kernels/bitcode.h", "kernels/common"), ("llvm", "flatbuffers", "sodium", "json", "pcre2")
+        # The skeletons' bitcode is what it links, their CUDA C++ what it hands to NVRTC, kernels/common how narrow types are converted
+        # when weights are packed.
+        skeletons = ("kernels/bitcode", "kernels/bitcode.h", "kernels/sources", "kernels/sources.h")
+        return SHARED + ("runtime/artifact", "kernels/common") + skeletons, ("llvm", "flatbuffers", "sodium", "json", "pcre2")
     if folder == "compiler/import":
         # Tokenizer and chat template are compiled straight into the artifact's table.
         return SHARED + ("runtime/artifact",), ("llvm", "json")
@@ -48,8 +50,8 @@ def rule(path):
     if folder == "kernels/bench":
         # Times the native build of every family.
         return ("kernels",), ("gtest",)
-    if folder == "kernels/bitcode":
-        return ("kernels/bitcode.h",), ()
+    if folder in ("kernels/bitcode", "kernels/sources"):
+        return (folder + ".h",), ()
     if folder == "kernels/simt":
         return (), ()
     if folder == "kernels/primitives":
@@ -61,6 +63,9 @@ def rule(path):
         return ("runtime",), ("flatbuffers", "sodium", "pcre2")
     if folder == "tools/r1run":
         return ("runtime",), ("cli", "json")
+    if folder == "tools/simcuda":
+        # A driver for the runtime, made of the emulator.
+        return ("kernels/simt", "runtime/device/cuda"), ()
     return None
 
 

@@ -28,6 +28,9 @@ ordered_json section(const artifact::Section* s) {
   return {{"offset", s->offset()}, {"bytes", s->bytes()}, {"blake2b", hex(*s->hash())}};
 }
 
+// What finished code does not say of itself is null.
+ordered_json known(int number) { return number < 0 ? ordered_json() : ordered_json(number); }
+
 ordered_json target(const artifact::Target& t) {
   ordered_json out = {{"name", text(t.name())},
                       {"processor", text(t.processor())},
@@ -38,11 +41,24 @@ ordered_json target(const artifact::Target& t) {
                       {"entries", ordered_json::array()}};
   for (const auto* feature : *t.features())
     out["features"].push_back(feature->str());
-  for (const auto* kernel : *t.kernels())
-    out["kernels"].push_back({{"name", text(kernel->name())},
-                              {"family", text(kernel->family())},
-                              {"scratch_bytes", kernel->scratch_bytes()},
-                              {"fusions", text(kernel->remark())}});
+  for (const auto* k : *t.kernels()) {
+    ordered_json item = {
+        {"name", text(k->name())}, {"family", text(k->family())}, {"fusions", text(k->remark())}};
+    if (t.device() == artifact::Device::Cpu) {
+      item["scratch_bytes"] = k->scratch_bytes();
+    } else {
+      item["symbol"] = text(k->symbol());
+      item["code_offset"] = k->code_offset();
+      item["code_bytes"] = k->code_bytes();
+      item["threads"] = k->threads();
+      item["registers"] = known(k->registers());
+      item["shared_bytes"] = known(k->shared_bytes());
+      item["static_shared_bytes"] = known(k->static_shared_bytes());
+      item["stack_bytes"] = known(k->stack_bytes());
+      item["spill_bytes"] = known(k->spill_bytes());
+    }
+    out["kernels"].push_back(std::move(item));
+  }
   for (const auto* entry : *t.entries()) {
     uint64_t weights = 0, flops = 0;
     double active = 0;
@@ -131,6 +147,20 @@ std::string str(const ordered_json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+// "  256 threads, 40 registers, ..." of a kernel for a GPU; "" of one for a CPU. Unknown numbers are left out.
+std::string footprint(const ordered_json& kernel) {
+  std::string line;
+  for (auto [key, unit] : {std::pair{"threads", " threads"},
+                           {"registers", " registers"},
+                           {"shared_bytes", " B shared"},
+                           {"static_shared_bytes", " B static"},
+                           {"stack_bytes", " B stack"},
+                           {"spill_bytes", " B spilled"}})
+    if (auto it = kernel.find(key); it != kernel.end() && !it->is_null())
+      line += (line.empty() ? "  " : ", ") + str(*it) + unit;
+  return line;
+}
+
 void printTable(const std::string& path, const ordered_json& all) {
   const ordered_json& m = all["model"];
   std::printf("%s  schema %s, %s\n", path.c_str(), str(all["schema_version"]).c_str(),
@@ -153,7 +183,7 @@ void printTable(const std::string& path, const ordered_json& all) {
                   size(e["arena_bytes"].get<double>()).c_str(), size(e["weight_bytes"].get<double>()).c_str(),
                   size(e["weight_bytes_per_token"].get<double>()).c_str());
     for (const auto& k : t["kernels"])
-      std::printf("  kernel   %s\n", str(k["name"]).c_str());
+      std::printf("  kernel   %s%s\n", str(k["name"]).c_str(), footprint(k).c_str());
   }
   for (const auto& s : all["segments"])
     std::printf("segment    %s in %zu tensors, %s\n", size(s["bytes"].get<double>()).c_str(),

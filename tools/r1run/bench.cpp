@@ -48,7 +48,7 @@ static std::string table(const Program& program, const BenchArgs& args, const be
              r.flops_per_token / 1e9, r.flops_per_token * r.prefill_tokens_per_second / 1e9);
   text += r.matrix_rate > 0
               ? format("%5.1f %% of %s\n", 100 * r.prefill_matrix_ratio, r.matrix_instruction.c_str())
-              : "\n";
+              : "matrix rate unknown\n";
   text += format("decode     %10.1f tokens/s   %.3f MB/token      %.2f GB/s      %5.1f %% of the stream\n",
                  r.decode_tokens_per_second, r.bytes_per_token / 1e6,
                  r.weight_bytes_per_step / r.decode_step_seconds / 1e9, 100 * r.decode_bandwidth_ratio);

@@ -75,7 +75,7 @@ public:
   Status open() {
     plan();
     uint64_t available = options_.memory_limit ? options_.memory_limit : os::available_memory();
-    R1_RETURN_IF_ERROR(check_memory(memory_, available, "memory"));
+    R1_RETURN_IF_ERROR(check_memory(memory_, available, "memory", options_));
     R1_RETURN_IF_ERROR(load_image());
     R1_ASSIGN_OR_RETURN(weights_, load_weights(reader_, target_, options_, pool_));
     R1_ASSIGN_OR_RETURN(arena_, os::Memory::allocate(memory_.arena));

@@ -62,7 +62,7 @@ public:
     R1_ASSIGN_OR_RETURN(uint64_t available, context_->free_memory());
     if (options_.memory_limit)
       available = std::min(available, options_.memory_limit);
-    R1_RETURN_IF_ERROR(check_memory(memory_, available, "GPU memory"));
+    R1_RETURN_IF_ERROR(check_memory(memory_, available, "GPU memory", options_));
     R1_ASSIGN_OR_RETURN(image_, Image::load(*context_, reader_, target_));
     R1_ASSIGN_OR_RETURN(weights_, load_weights(*context_, reader_, target_, image_, options_));
     R1_ASSIGN_OR_RETURN(cache_, DeviceMemory::allocate(*context_, memory_.cache, "the cache"));
@@ -190,7 +190,8 @@ private:
       tokens = std::min<uint64_t>(tokens, e.max_tokens());
       if (tokens > smaller) {
         R1_ASSIGN_OR_RETURN(StepGraph graph,
-                            StepGraph::build(*context_, entry.launches, bucket(entry, tokens)));
+                            StepGraph::build(*context_, entry.launches, bucket(entry, tokens),
+                                             waits_itself(target_.processor()->string_view())));
         entry.graphs.push_back({tokens, std::move(graph)});
       }
       if (tokens == e.max_tokens())

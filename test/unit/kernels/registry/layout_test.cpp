@@ -89,6 +89,20 @@ INSTANTIATE_TEST_SUITE_P(Layout, Shape,
                                          PackShape{1, 24, 48, 2}, PackShape{3, 40, 130, 1},
                                          PackShape{2, 272, 257, 2}));
 
+// CUDA skeletons read whole 128-byte lines of a row, so a row is a whole number of them and never wider than it must be.
+TEST_P(Shape, RowMajorRowsAreWholeLines) {
+  const PackShape s = GetParam();
+  const int64_t matrices = s.batch * s.accumulators;
+  EXPECT_EQ(rowmajor_stride(s.k), up(s.k, 64));
+  EXPECT_EQ(rowmajor_f8_stride(s.k), up(s.k, 128));
+  EXPECT_EQ(rowmajor_bytes(s), matrices * s.n * up(s.k, 64) * 2);
+  EXPECT_EQ(rowmajor_f8_bytes(s), matrices * s.n * up(s.k, 128));
+  EXPECT_EQ(rowmajor_bytes(s) % 128, 0);
+  EXPECT_EQ(rowmajor_f8_bytes(s) % 128, 0);
+  // One factor for 16 rows x 128 k, as many as the other layout of factors has.
+  EXPECT_EQ(scales_bytes(s), matrices * (up(s.n, 16) / 16) * (rowmajor_f8_stride(s.k) / 128) * 4);
+}
+
 TEST(Layout, PartsOfOneTensorPackSeparately) {
   const PackShape s{1, 48, 64, 1};
   std::vector<uint16_t> source(48 * 64), whole(vnni16_bytes(s) / 2), parts(whole.size(), 0xffff);

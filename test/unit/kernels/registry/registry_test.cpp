@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <set>
+#include <string>
 
 namespace r1::kernels {
 namespace {
@@ -34,6 +35,16 @@ TEST(Registry, GemmRowsMatchTheirStruct) {
     const Skeleton* s = find_skeleton(name);
     ASSERT_NE(s, nullptr);
     EXPECT_EQ(s->params.size() * 8, sizeof(GroupedGemmParams));
+  }
+}
+
+TEST(Registry, EverySkeletonHasACudaFormInItsFamilysFolder) {
+  std::set<std::string_view> types;
+  for (const Skeleton& s : skeletons()) {
+    EXPECT_TRUE(types.insert(s.cuda_type).second) << s.name << " shares " << s.cuda_type;
+    EXPECT_FALSE(s.cuda_type.empty()) << s.name;
+    EXPECT_EQ(s.cuda_header.substr(0, s.cuda_header.rfind('/')), "kernels/" + std::string(s.family))
+        << s.name;
   }
 }
 
