@@ -155,6 +155,10 @@ std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
     item->weight_bytes = cast<IntegerAttr>(cost.get("weight_bytes")).getInt();
     item->flops_per_token = cast<IntegerAttr>(cost.get("flops_per_token")).getInt();
     item->expert_fraction = cast<FloatAttr>(cost.get("expert_fraction")).getValueAsDouble();
+    if (auto flops = cost.getAs<IntegerAttr>("flops_per_pair")) {
+      item->flops_per_pair = flops.getInt();
+      item->position_bytes = cast<IntegerAttr>(cost.get("position_bytes")).getInt();
+    }
     entry->launches.push_back(std::move(item));
   }
   return entry;

@@ -32,6 +32,8 @@ void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, in
   d.param(b, "q_block", qBlock);
 }
 
+int64_t positionBytes(ir::CacheType cache) { return (cache.getKvLora() + cache.getRope()) * 2; }
+
 int64_t paddedColumns(Value value) { return (columnsOf(value) + 15) / 16 * 16; }
 
 } // namespace
@@ -73,8 +75,10 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   d.outputs = {op.getType()};
   d.fixedOutputs = 1;
   d.weightBytes = keys.bytes + values.bytes;
-  // At context L a token attends to L positions; the expansion of those is shared by the tokens of a step. Counted without attention itself.
+  // At context L a token attends to L positions; the expansion of those is shared by the tokens of a step.
   d.flopsPerToken = 2 * heads * (nope + v) * cache.getKvLora();
+  d.flopsPerPair = 2 * heads * (nope + rope + v);
+  d.positionBytes = positionBytes(cache);
   mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock);
   d.grid = {kernels::kTokens, qBlock, -1, headBlocks};
@@ -99,6 +103,8 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   partial.outputs = {
       RankedTensorType::get({maxTokens * splits * heads * (cache.getKvLora() + 2)}, builder.getF32Type())};
   partial.fixedOutputs = 1;
+  partial.flopsPerPair = 2 * heads * (2 * cache.getKvLora() + cache.getRope());
+  partial.positionBytes = positionBytes(cache);
   mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
   partial.grid = {kernels::kTokens, 1, kernels::kContext, split};

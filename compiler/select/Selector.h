@@ -18,6 +18,7 @@ struct Dispatch {
   mlir::Value extended; // the cache before this dispatch wrote to it: last operand, for the order alone
   llvm::SmallVector<int64_t> grid;
   int64_t weightBytes = 0, flopsPerToken = 0;
+  int64_t positionBytes = 0, flopsPerPair = 0; // attention: runtime/artifact/artifact.fbs
   double expertFraction = 1;
   std::optional<int64_t> layer;            // of the cache it reads or writes
   llvm::SmallVector<mlir::Attribute> maps; // kern.tensor_map

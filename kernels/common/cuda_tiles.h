@@ -37,7 +37,7 @@ template <class Shape> struct LinearTiles {
                                        : R1_SM == 80 || R1_SM == 87 ? 163
                                                                     : 99;
   static constexpr int kMinBlocks =
-      !Shape::kF8 && kSteps >= 8 && 2 * kSharedBytes < (kSharedOfChip - 2) * 1024 ? 2 : 1;
+      !Shape::kF8 && kSteps > 8 && 2 * kSharedBytes < (kSharedOfChip - 2) * 1024 ? 2 : 1;
 
   // What a thread copies each step: a piece of every so many rows.
   struct Copier {

@@ -49,6 +49,8 @@ struct LaunchTime {
   uint32_t launch; // index in the entry
   double seconds;  // sum over all steps since the last take_profile()
   uint64_t calls;
+  double tokens = 0, logit_rows = 0; // of those steps, added up
+  double pairs = 0;                  // tokens times context of those steps, added up
 };
 
 class Device {

@@ -121,7 +121,12 @@ int run(int argc, char** argv) {
       ->add_option("--stream-mib", bench_args.stream_mib,
                    "memory streamed to measure bandwidth; default: 2048 MiB")
       ->check(CLI::Range(16, 1 << 20));
+  command
+      ->add_option("--matrix-tflops", bench_args.matrix_tflops,
+                   "10^12 matrix operations a second, for ratios; a GPU's are not measured here")
+      ->check(CLI::Range(0.0, 1e6));
   command->add_flag("--json", bench_args.json, "one JSON object on standard output");
+  command->add_option("--out", bench_args.out, "that object into this file, beside the table");
   command->add_flag("--profile", bench_args.profile, "time of every launch, summed by kernel and place");
   command->callback([&] { status = bench(bench_args); });
 
