@@ -40,9 +40,10 @@ def expect(condition, what):
         raise Failure(what)
 
 
-def run(*command, stdin=None, cwd=None, before=None):
-    """(exit code, stdout, stderr); text is bytes where it must be exact."""
-    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, preexec_fn=before, timeout=300)
+def run(*command, stdin=None, cwd=None, before=None, env=None):
+    """(exit code, stdout, stderr); text is bytes where it must be exact. `env`: variables beside those of the test."""
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, preexec_fn=before, timeout=300,
+                          env={**os.environ, **env} if env else None)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -61,6 +62,16 @@ def runnable(targets):
     """Those of the targets that this machine can run."""
     wide = all(flag in cpu_flags() for flag in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"))
     return [t for t in targets if t != "cpu:x86-64-v4" or wide]
+
+
+def ways_to_run(target):
+    """(flags, environment) of r1run that must not change a bit: how many threads there are, or on a simulated GPU which of its
+    threads goes on and when its copies happen."""
+    if not target.startswith("sim:"):
+        return [(["--threads", number], {}) for number in "13"]
+    chip = re.search(r"[0-9]+", target).group()
+    orders = ("schedule=fifo,async=eager", "schedule=priority,async=lazy,seed=1", "schedule=priority,async=random,seed=2")
+    return [([], {"R1_SIMCUDA": f"chip={chip},{order}"}) for order in orders]
 
 
 def golden(name):

@@ -57,6 +57,7 @@ template <class Config, class Holes> struct Frame : Scale<Config, Holes> {
     a.out<float>(1)[thread_index()] = v[a.dims[0]] + v[a.dims[1]];
   }
 };
+#if R1_SM == 90
 template <class Config, class Holes> struct Serial : Scale<Config, Holes> {
   R1_DEVICE static void tile(const Arguments& a, int, u8* shared) { // touches an accumulator that is in flight
     float d[4] = {};
@@ -73,6 +74,7 @@ template <class Config, class Holes> struct Serial : Scale<Config, Holes> {
     a.out<float>(1)[thread_index()] = d[0];
   }
 };
+#endif
 template <class Config, class Holes> struct Wrong : Scale<Config, Holes> {
   R1_DEVICE static void tile(const Arguments& a, int, u8*) { a.out<float>(1)[0] = Config::nothing_of_this_name; }
 };
