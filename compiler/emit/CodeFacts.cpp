@@ -19,6 +19,9 @@ using llvm::support::endian::read32le;
 constexpr uint8_t kFrameSize = 0x11, kRegisterCount = 0x2f;
 constexpr uint8_t kSized = 4; // the attribute's value is a number of bytes that follow
 
+// From sm_90 on the system has a piece of a block's shared memory for itself, which no limit counts, and a kernel's section begins with it.
+constexpr llvm::StringLiteral kReserved = ".nv.shared.reserved.0";
+constexpr int64_t kReservedBytes = 1024;
 constexpr int64_t kRegistersOfBlock = 65536; // of every chip since sm_50
 
 // Calls f(attribute, bytes) for every attribute with bytes.
@@ -75,10 +78,12 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
       facts.params = read32le(bytes->data() + at + 8);
     }
   }
+  bool reserved = false;
   for (const auto& section : *sections) {
     auto name = file->getSectionName(section);
     if (!name)
       return name.takeError();
+    reserved |= *name == kReserved;
     if (*name == (".nv.shared." + symbol).str())
       facts.staticSharedBytes = section.sh_size;
     if (*name != ".nv.info")
@@ -95,6 +100,8 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
         facts.stackBytes = read32le(data.data() + 4);
     });
   }
+  if (reserved && facts.staticSharedBytes > 0)
+    facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes - kReservedBytes);
   if (facts.threads < 0)
     return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
                                    "'; this is a defect of r1c");
