@@ -20,6 +20,7 @@ constexpr uint8_t kFrameSize = 0x11, kRegisterCount = 0x2f;
 constexpr uint8_t kSized = 4; // the attribute's value is a number of bytes that follow
 
 constexpr int64_t kRegistersOfBlock = 65536; // of every chip since sm_50
+constexpr int kSystemSharedBytes = 1024;
 
 // Calls f(attribute, bytes) for every attribute with bytes.
 template <class F> void attributes(llvm::ArrayRef<uint8_t> section, F f) {
@@ -75,12 +76,14 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
       facts.params = read32le(bytes->data() + at + 8);
     }
   }
+  bool systemShared = false;
   for (const auto& section : *sections) {
     auto name = file->getSectionName(section);
     if (!name)
       return name.takeError();
     if (*name == (".nv.shared." + symbol).str())
       facts.staticSharedBytes = section.sh_size;
+    systemShared |= *name == ".nv.shared.reserved.0";
     if (*name != ".nv.info")
       continue;
     auto bytes = file->getSectionContents(section);
@@ -95,6 +98,9 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
         facts.stackBytes = read32le(data.data() + 4);
     });
   }
+  // Where the chip keeps some shared memory for itself, every kernel's section begins with it; no block's limit counts it.
+  if (systemShared)
+    facts.staticSharedBytes = std::max(0, facts.staticSharedBytes - kSystemSharedBytes);
   if (facts.threads < 0)
     return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
                                    "'; this is a defect of r1c");

@@ -30,6 +30,7 @@ TEST(CodeFacts, OfACubin) {
   EXPECT_GT(facts->registers, 3);
   EXPECT_LT(facts->registers, 64);
   EXPECT_EQ(facts->stackBytes, 0);
+  EXPECT_EQ(facts->staticSharedBytes, 0);
 }
 
 TEST(CodeFacts, OfAHostSharedObject) {
