@@ -30,6 +30,7 @@ TEST(CodeFacts, OfACubin) {
   EXPECT_GT(facts->registers, 3);
   EXPECT_LT(facts->registers, 64);
   EXPECT_EQ(facts->stackBytes, 0);
+  EXPECT_EQ(facts->staticSharedBytes, 0);
 }
 
 // Shared memory that the source declares, without what the launch gives and without what the system keeps for itself.
@@ -45,7 +46,8 @@ TEST(CodeFacts, OfSharedMemoryInACubin) {
     ASSERT_TRUE(bool(facts)) << llvm::toString(facts.takeError());
     EXPECT_EQ(facts->sharedBytes, 4096) << target;
     EXPECT_GE(facts->staticSharedBytes, 512) << target;
-    EXPECT_LE(facts->staticSharedBytes, 1024) << target << ": more than its own, rounded up to the alignment of what is given";
+    EXPECT_LE(facts->staticSharedBytes, 1024)
+        << target << ": more than its own, rounded up to the alignment of what is given";
   }
 }
 
