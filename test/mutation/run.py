@@ -84,6 +84,7 @@ def main():
     arguments = parser.parse_args()
     faults = table.load(ROOT)
     if arguments.check:
+        table.self_test()
         print(f"{len(faults)} faults, each text found once")
         return 0
     if not arguments.build:

@@ -103,3 +103,29 @@ def load(root):
         faults += read(path.read_text(), path.stem)
     check(faults, root)
     return faults
+
+
+def self_test():
+    """A table that is wrong must be found out, and a test left out must stay out."""
+    good = dict(name="a", kind="wait", file="kernels/fill/cuda.h", find="x", replace="y", tests=["S.A"])
+
+    def fault(**changes):
+        row = {**good, **changes}
+        rows = "".join(f"{key} = {value!r}\n" for key, value in row.items() if value is not None)
+        return read(f"test = 't.cpp'\n[[fault]]\n{rows}", "seed")[0]
+
+    def refused(action):
+        try:
+            action()
+        except Stale:
+            return True
+        return False
+
+    assert mutate("a x b", fault()) == "a y b"
+    assert refused(lambda: mutate("a b", fault())), "a text that is not there"
+    assert refused(lambda: mutate("x x", fault())), "a text that is there twice"
+    assert refused(lambda: fault(find=None)), "a row without its text"
+    assert refused(lambda: fault(because="so")), "a field that nobody knows"
+    tests = "TEST(S, A) { a(); }\nTEST(S, B) { b(); }\n"
+    assert keep_tests(tests, ["S.A"]) == "TEST(S, A) { a(); }\ntemplate <int> void left_out_S_B() { b(); }\n"
+    assert names_of_tests(tests) == ["S.A", "S.B"]
