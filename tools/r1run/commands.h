@@ -21,7 +21,8 @@ struct ModelArgs {
 };
 
 struct LogitsArgs : ModelArgs {
-  std::string tokens, out;
+  std::string tokens, out, expect;
+  double tolerance = 0;
   int64_t chunk = 0;
   int64_t decode_from = -1;
 };

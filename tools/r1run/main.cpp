@@ -97,7 +97,14 @@ int run(int argc, char** argv) {
   command = app.add_subcommand("logits", "logits at every position, as a .npy file");
   add_model(*command, logits_args);
   command->add_option("--tokens", logits_args.tokens, "a JSON list of token ids")->required();
-  command->add_option("--out", logits_args.out, "float32 [tokens, vocab]")->required();
+  command->add_option("--out", logits_args.out, "float32 [tokens, vocab]");
+  CLI::Option* expect = command->add_option("--expect", logits_args.expect,
+                                            "compare with what another run wrote; fails beyond --tolerance");
+  command
+      ->add_option("--tolerance", logits_args.tolerance,
+                   "norm of the difference over the norm of what is expected; default: 0")
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(expect);
   command->add_option("--chunk", logits_args.chunk, "prefill at most so many tokens a step")
       ->check(CLI::Range(1, 1 << 30));
   command

@@ -50,6 +50,8 @@ Case conversions(Random& random) {
     const float x = std::ldexp(1 + float(random.word() % 64) / 64, int(random.word() % 24) - 14);
     words.push_back(cuda::float_bits(random.word() % 2 ? x : -x) + (i % 3) - 1);
   }
+  for (int i = 0; i < 32768; ++i) // borders of bf16
+    words.push_back((random.word() & 0xffff0000) + 0x7fff + i % 3);
   for (int i = 0; i < 32768; ++i)
     words.push_back(random.word());
   return plain("convert", unsigned(words.size() / 128), bytes_of(words), words.size() * 32, random);
