@@ -102,6 +102,8 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
   }
   if (reserved && facts.staticSharedBytes > 0)
     facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes - kReservedBytes);
+  if (facts.registers >= 0) // a cubin, which has no section where there is nothing
+    facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes);
   if (facts.threads < 0)
     return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
                                    "'; this is a defect of r1c");

@@ -109,7 +109,7 @@ struct GroupedGemmParams {
   int64_t x_stride, gather, accumulators;
   int64_t max_active; // of the entry: min(experts, max_tokens * top_k)
   int64_t tile_n;
-  int64_t tile_m; // rows of an expert that go together on a GPU; a CPU tile takes all
+  int64_t tile_m = 0; // rows of an expert that go together on a GPU; a CPU tile takes all
 };
 
 // ---- router. `groups` layout, i32: [0] number of active experts A; [1 .. 1+experts) ids of the active
