@@ -132,8 +132,8 @@ struct RouterParams {
   int64_t sigmoid, group_score, has_bias, normalize;
   double scale;
   int64_t x_stride, w_type;
-  int64_t
-      tile_tokens; // of router/logits on a GPU: tile = (block of so many tokens, block of 16 experts); 1 on a CPU
+  // Of router/logits on a GPU, where a tile is (block of so many tokens, block of 16 experts); 1 on a CPU.
+  int64_t tile_tokens = 1;
 };
 
 // ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then
