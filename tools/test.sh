@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds everything and runs every test and lint; the last line counts them. Arguments go to ctest:
-#   tools/test.sh             all
+#   tools/test.sh             all; with CI=true in the environment also the CUDA kernels under sanitizers
 #   tools/test.sh -L fast     under a minute once it is built
 #   tools/test.sh -R gemm     what is named so
 set -euo pipefail
@@ -12,11 +12,12 @@ reports=()
 failed=0
 say() { printf 'test: %s\n' "$*"; }
 
-run() { # PRESET CTEST-ARGUMENT...: builds it and tests it
-  local preset=$1 start=$SECONDS
+run() { # PRESET[:TARGET] CTEST-ARGUMENT...: builds it, or one target of it, and tests it
+  local preset=${1%%:*} target=${1#*:} start=$SECONDS
   shift
   say "building preset '$preset'"
-  tools/dev/build.sh "$preset"
+  [ "$target" != "$preset" ] || target=all
+  tools/dev/build.sh "$preset" "$target"
   say "built in $((SECONDS - start)) s; testing"
   start=$SECONDS
   rm -f "build/$preset/tests.xml"
@@ -29,6 +30,12 @@ run() { # PRESET CTEST-ARGUMENT...: builds it and tests it
 run dev "$@"
 # The runtime with another compiler and no LLVM in sight: it must build and speak alone.
 run runtime -LE slow "$@"
+
+# CUDA kernels and what runs them, once more with an eye on wild accesses and on races between their threads.
+if [ "${CI:-}" = true ] && [ $# -eq 0 ]; then
+  run asan:cuda-tests -R 'cuda|simt'
+  run tsan:cuda-tests -R 'cuda|simt'
+fi
 
 python3 tools/dev/count_tests.py "${reports[@]}" || failed=1
 exit $failed

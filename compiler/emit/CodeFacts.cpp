@@ -102,8 +102,11 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
   }
   if (reserved && facts.staticSharedBytes > 0)
     facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes - kReservedBytes);
+  if (facts.registers >= 0) // a cubin, which has no section where there is nothing
+    facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes);
   if (facts.threads < 0)
-    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName + "'; this is a defect of r1c");
+    return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
+                                   "'; this is a defect of r1c");
   return facts;
 }
 
@@ -136,9 +139,10 @@ std::string overBudget(const CodeFacts& facts, const GpuTarget& target) {
   if (facts.threads < 32 || facts.threads > 1024 || facts.threads % 32)
     return llvm::formatv("blocks of {0} threads, expected whole warps, 1024 threads at most", facts.threads);
   // Warps get registers in steps of 256.
-  if (int64_t registers = llvm::alignTo(std::max(0, facts.registers), 8) * facts.threads; registers > kRegistersOfBlock)
-    return llvm::formatv("{0} registers in each of {1} threads, the chip has {2} for a block", facts.registers, facts.threads,
-                         kRegistersOfBlock);
+  if (int64_t registers = llvm::alignTo(std::max(0, facts.registers), 8) * facts.threads;
+      registers > kRegistersOfBlock)
+    return llvm::formatv("{0} registers in each of {1} threads, the chip has {2} for a block",
+                         facts.registers, facts.threads, kRegistersOfBlock);
   return "";
 }
 

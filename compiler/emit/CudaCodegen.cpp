@@ -28,15 +28,17 @@ public:
     Backend backend(target, headers);
     // PTX must suit every later chip, so it uses what the one with the least has.
     int instructions = target.code == GpuCode::Ptx ? target.scheduleChip : target.chip;
-    backend.common = {"-DR1_SM=" + std::to_string(instructions), "-DR1_SM_A=" + std::to_string(target.specific)};
+    backend.common = {"-DR1_SM=" + std::to_string(instructions),
+                      "-DR1_SM_A=" + std::to_string(target.specific)};
     if (target.code == GpuCode::Host) {
       auto host = HostCompiler::open(headers);
       if (!host)
         return host.takeError();
       backend.host.emplace(std::move(*host));
       backend.compilerName = backend.host->version();
-      for (const char* flag : {"-std=c++20", "-O2", "-w", "-fPIC", "-shared", "-DR1_SIMT", "-fno-strict-aliasing", "-ffp-contract=off",
-                               "-fvisibility=hidden", "-fno-ident"})
+      for (const char* flag :
+           {"-std=c++20", "-O2", "-w", "-fPIC", "-shared", "-DR1_SIMT", "-fno-strict-aliasing",
+            "-ffp-contract=off", "-fvisibility=hidden", "-fno-ident"})
         backend.common.push_back(flag);
       return std::move(backend);
     }
@@ -49,8 +51,8 @@ public:
     backend.compilerName = "NVRTC " + backend.nvrtc->version();
     // PTX comes with a cubin of the same capability, whose facts it has.
     std::string arch = target.code == GpuCode::Ptx ? "sm_" + std::to_string(target.chip) : target.processor;
-    for (const std::string& flag : {"--gpu-architecture=" + arch, std::string("-std=c++20"), std::string("--ptxas-options=-v"),
-                                    std::string("-default-device")})
+    for (const std::string& flag : {"--gpu-architecture=" + arch, std::string("-std=c++20"),
+                                    std::string("--ptxas-options=-v"), std::string("-default-device")})
       backend.common.push_back(flag);
     return std::move(backend);
   }
@@ -59,7 +61,8 @@ public:
 
   // Everything the result depends on but the kernel's own text.
   std::string key() const {
-    std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" + std::to_string(static_cast<int>(target.code)) + "\n";
+    std::string text = compilerName + "\n" + llvm::join(common, "\n") + "\n" +
+                       std::to_string(static_cast<int>(target.code)) + "\n";
     for (const kernels::SourceFile& header : headers)
       text += std::string(header.path) + "\n" + header.text;
     return text;
@@ -86,7 +89,8 @@ public:
   }
 
 private:
-  Backend(const GpuTarget& target, llvm::ArrayRef<kernels::SourceFile> headers) : target(target), headers(headers) {}
+  Backend(const GpuTarget& target, llvm::ArrayRef<kernels::SourceFile> headers)
+      : target(target), headers(headers) {}
   GpuTarget target;
   llvm::ArrayRef<kernels::SourceFile> headers;
   std::shared_ptr<const Nvrtc> nvrtc;
@@ -107,14 +111,17 @@ llvm::Error writeText(const llvm::Twine& path, llvm::StringRef text) {
     code = stream.error();
     stream.clear_error();
   }
-  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message()) : llvm::Error::success();
+  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message())
+              : llvm::Error::success();
 }
 
 // Sources under <folder>/<processor>, headers under <folder>, so that `-I <folder>` compiles each.
-llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources, llvm::ArrayRef<kernels::SourceFile> headers,
-                 const GpuTarget& target, const std::string& folder) {
+llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources,
+                 llvm::ArrayRef<kernels::SourceFile> headers, const GpuTarget& target,
+                 const std::string& folder) {
   for (auto [kernel, source] : llvm::zip(kernels, sources))
-    if (llvm::Error error = writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
+    if (llvm::Error error =
+            writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
       return error;
   for (const kernels::SourceFile& header : headers)
     if (llvm::Error error = writeText(folder + "/" + header.path, header.text))
@@ -124,7 +131,8 @@ llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string>
 
 } // namespace
 
-llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target, const CudaEmitOptions& options) {
+llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
+                                        const CudaEmitOptions& options) {
   std::vector<std::string> sources;
   for (const CudaKernel& kernel : kernels) {
     auto source = cudaSource(kernel.source, kernel.use);
@@ -156,7 +164,7 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
   std::optional<llvm::Error> failure;
   std::atomic<size_t> next = 0;
   std::atomic<bool> stop = false;
-  Progress progress("compiling kernels for " + target.name, kernels.size());
+  Progress progress("compiling kernels for " + target.name, kernels.size(), Progress::Unit::Items);
   auto one = [&](size_t i) -> llvm::Error {
     if (llvm::Error error = checkInterrupt())
       return error;
@@ -176,10 +184,12 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
       return facts.takeError();
     slot.facts = *facts;
     std::vector<std::string> complaints = readAssemblerLog(slot.code.log, slot.facts);
-    // PTX has no registers yet: what a stand-in of the same capability spills is told, but the driver decides for the chip at hand.
+    // PTX has no registers yet: what a stand-in of the same capability spills is told, but the driver decides for
+    // the chip at hand.
     if (target.code == GpuCode::Ptx)
       complaints.clear();
-    std::string problem = complaints.empty() ? overBudget(slot.facts, target) : "the assembler says: " + complaints[0];
+    std::string problem =
+        complaints.empty() ? overBudget(slot.facts, target) : "the assembler says: " + complaints[0];
     if (!problem.empty())
       return llvm::createStringError("kernel " + kernel.source.name + " for " + target.name + ": " + problem);
     return llvm::Error::success();

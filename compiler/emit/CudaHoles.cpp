@@ -15,9 +15,9 @@ using namespace mlir;
 // Functions of primitives/cuda/math.h, by the operation they compute.
 const llvm::StringMap<llvm::StringRef>& functions() {
   static const llvm::StringMap<llvm::StringRef> map = {
-      {"math.exp", "exp"},   {"math.exp2", "exp2"},  {"math.log", "log"},         {"math.rsqrt", "rsqrt"}, {"math.sqrt", "sqrt"},
-      {"math.tanh", "tanh"}, {"math.absf", "abs"},   {"math.sin", "sin"},         {"math.cos", "cos"},     {"math.fma", "fma"},
-      {"arith.maxnumf", "max"}, {"arith.minnumf", "min"},
+      {"math.exp", "exp"},   {"math.exp2", "exp2"}, {"math.log", "log"},      {"math.rsqrt", "rsqrt"},
+      {"math.sqrt", "sqrt"}, {"math.tanh", "tanh"}, {"math.absf", "abs"},     {"math.sin", "sin"},
+      {"math.cos", "cos"},   {"math.fma", "fma"},   {"arith.maxnumf", "max"}, {"arith.minnumf", "min"},
   };
   return map;
 }
@@ -33,7 +33,9 @@ std::string literal(float value) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (!std::isfinite(value))
-    return std::isnan(value) ? "r1::cuda::nan()" : value > 0 ? "r1::cuda::infinity()" : "-r1::cuda::infinity()";
+    return std::isnan(value) ? "r1::cuda::nan()"
+           : value > 0       ? "r1::cuda::infinity()"
+                             : "-r1::cuda::infinity()";
   stream << llvm::format("%.9g", value);
   if (!llvm::StringRef(text).contains_insensitive(".") && !llvm::StringRef(text).contains('e'))
     text += ".0";
@@ -45,13 +47,16 @@ public:
   Printer(const KernelSource& kernel, llvm::raw_ostream& out) : kernel(kernel), out(out) {}
 
   llvm::Error print(const HoleSource& hole, const kernels::HoleSpec& spec) {
-    int leading = spec.leading == kernels::kLeadingAccumulators ? static_cast<int>(kernel.param("accumulators")) : spec.leading;
+    int leading = spec.leading == kernels::kLeadingAccumulators
+                      ? static_cast<int>(kernel.param("accumulators"))
+                      : spec.leading;
     Block& body = hole.body->front();
     if (body.getNumArguments() != leading + hole.operands.size() ||
         body.getTerminator()->getNumOperands() != hole.results.size() + spec.writes_back)
       return fail(spec, "its body does not fit the skeleton; this is a defect of r1c");
     out << "  template <int V>\n  R1_DEVICE static void " << spec.name
-        << "(const r1::cuda::Arguments& a, int row, int col, int count, float (&values)[" << leading << "][V]) {\n";
+        << "(const r1::cuda::Arguments& a, int row, int col, int count, float (&values)[" << leading
+        << "][V]) {\n";
     for (auto [i, operand] : llvm::enumerate(hole.operands))
       load(operand, i);
     for (size_t i = 0; i < hole.results.size(); ++i)
@@ -61,7 +66,8 @@ public:
     for (int i = 0; i < leading; ++i)
       names[body.getArgument(i)] = "values[" + std::to_string(i) + "][i]";
     for (auto [i, operand] : llvm::enumerate(hole.operands))
-      names[body.getArgument(leading + i)] = "x" + std::to_string(i) + (operand.access == Access::Row ? "" : "[i]");
+      names[body.getArgument(leading + i)] =
+          "x" + std::to_string(i) + (operand.access == Access::Row ? "" : "[i]");
     int next = 0;
     for (Operation& op : body.without_terminator()) {
       std::string text;
@@ -72,7 +78,10 @@ public:
         continue;
       }
       std::string name = "t" + std::to_string(next++);
-      out << "      const " << (op.getResult(0).getType().isBF16() ? "r1::cuda::bf16 " : op.getResult(0).getType().isF32() ? "float " : "bool ")
+      out << "      const "
+          << (op.getResult(0).getType().isBF16()  ? "r1::cuda::bf16 "
+              : op.getResult(0).getType().isF32() ? "float "
+                                                  : "bool ")
           << name << " = " << text << ";\n";
       names[op.getResult(0)] = name;
     }
@@ -101,7 +110,9 @@ public:
       out << "      values[0][i] = " << back << ";\n";
     out << "    }\n";
     for (auto [i, result] : llvm::enumerate(hole.results)) {
-      out << "    r1::cuda::store_lanes(" << pointer(result.buffer, result.elementType, true, result.rowStride, result.colOffset, true, "out") << ", count, y" << i << ");\n";
+      out << "    r1::cuda::store_lanes("
+          << pointer(result.buffer, result.elementType, true, result.rowStride, result.colOffset, true, "out")
+          << ", count, y" << i << ");\n";
     }
     out << "  }\n";
     return llvm::Error::success();
@@ -109,11 +120,16 @@ public:
 
 private:
   llvm::Error fail(const kernels::HoleSpec& spec, const llvm::Twine& message) {
-    return llvm::createStringError("kernel " + kernel.name + ", hole '" + llvm::Twine(llvm::StringRef(spec.name.data(), spec.name.size())) + "': " + message);
+    return llvm::createStringError("kernel " + kernel.name + ", hole '" +
+                                   llvm::Twine(llvm::StringRef(spec.name.data(), spec.name.size())) +
+                                   "': " + message);
   }
 
-  std::string pointer(unsigned buffer, Type type, bool useRow, int64_t rowStride, int64_t offset, bool useCol, llvm::StringRef access) {
-    std::string text = ("a." + access + "<" + (type.isBF16() ? "r1::cuda::bf16" : "float") + ">(" + llvm::Twine(buffer) + ")").str();
+  std::string pointer(unsigned buffer, Type type, bool useRow, int64_t rowStride, int64_t offset, bool useCol,
+                      llvm::StringRef access) {
+    std::string text = ("a." + access + "<" + (type.isBF16() ? "r1::cuda::bf16" : "float") + ">(" +
+                        llvm::Twine(buffer) + ")")
+                           .str();
     if (useRow)
       text += " + row * " + std::to_string(rowStride) + "ll";
     if (offset)
@@ -125,14 +141,16 @@ private:
 
   void load(const HoleOperand& operand, size_t i) {
     bool row = operand.access == Access::Row;
-    std::string from = pointer(operand.buffer, operand.elementType, operand.access != Access::Col, operand.rowStride, operand.colOffset, !row, "in");
+    std::string from = pointer(operand.buffer, operand.elementType, operand.access != Access::Col,
+                               operand.rowStride, operand.colOffset, !row, "in");
     if (row)
       out << "    const float x" << i << " = r1::cuda::to_float(*(" << from << "));\n";
     else
       out << "    float x" << i << "[V];\n    r1::cuda::load_lanes(" << from << ", count, x" << i << ");\n";
   }
 
-  llvm::Error expression(Operation& op, const kernels::HoleSpec& spec, const llvm::DenseMap<Value, std::string>& names, std::string& text) {
+  llvm::Error expression(Operation& op, const kernels::HoleSpec& spec,
+                         const llvm::DenseMap<Value, std::string>& names, std::string& text) {
     SmallVector<std::string> operands;
     for (Value operand : op.getOperands()) {
       std::string name = names.lookup(operand);
@@ -164,8 +182,15 @@ private:
       text = operands[0] + " ? " + operands[1] + " : " + operands[2];
       return llvm::Error::success();
     } else if (auto compare = dyn_cast<arith::CmpFOp>(op)) {
-      const char* sign = llvm::StringSwitch<const char*>(arith::stringifyCmpFPredicate(compare.getPredicate()))
-                             .Case("olt", "<").Case("ole", "<=").Case("ogt", ">").Case("oge", ">=").Case("oeq", "==").Case("une", "!=").Default(nullptr);
+      const char* sign =
+          llvm::StringSwitch<const char*>(arith::stringifyCmpFPredicate(compare.getPredicate()))
+              .Case("olt", "<")
+              .Case("ole", "<=")
+              .Case("ogt", ">")
+              .Case("oge", ">=")
+              .Case("oeq", "==")
+              .Case("une", "!=")
+              .Default(nullptr);
       if (sign) {
         text = operands[0] + " " + sign + " " + operands[1];
         return llvm::Error::success();

@@ -34,16 +34,20 @@ void printArithmetic(const KernelUse& use, llvm::raw_ostream& out) {
     return;
   if (use.expertFraction < 1) {
     out << "// Arithmetic: " << grouped(use.weightBytes) << " bytes of weights, of which a token uses "
-        << llvm::format("%.2f", use.expertFraction * 100) << " %; " << grouped(use.flopsPerToken) << " operations a token.\n"
-        << "// One token: " << llvm::format("%.2f", use.flopsPerToken / (use.weightBytes * use.expertFraction))
+        << llvm::format("%.2f", use.expertFraction * 100) << " %; " << grouped(use.flopsPerToken)
+        << " operations a token.\n"
+        << "// One token: "
+        << llvm::format("%.2f", use.flopsPerToken / (use.weightBytes * use.expertFraction))
         << " operations a byte, so bytes bound it until many tokens share an expert.\n";
     return;
   }
   double intensity = double(use.flopsPerToken) / use.weightBytes;
-  out << "// Arithmetic: " << grouped(use.weightBytes) << " bytes of weights a launch, " << grouped(use.flopsPerToken)
-      << " operations a token: " << llvm::format("%.2f", intensity) << " operations a byte\n// for each token, "
-      << llvm::format("%.0f", intensity * use.maxRows) << " at the " << use.maxRows
-      << " of a full step. Below the chip's operations per byte of memory bandwidth the weights' bytes bound it.\n";
+  out << "// Arithmetic: " << grouped(use.weightBytes) << " bytes of weights a launch, "
+      << grouped(use.flopsPerToken) << " operations a token: " << llvm::format("%.2f", intensity)
+      << " operations a byte\n// for each token, " << llvm::format("%.0f", intensity * use.maxRows)
+      << " at the " << use.maxRows
+      << " of a full step. Below the chip's operations per byte of memory bandwidth the weights' bytes bound "
+         "it.\n";
 }
 
 } // namespace
@@ -53,8 +57,10 @@ llvm::Expected<std::string> cudaSource(const KernelSource& kernel, const KernelU
   llvm::raw_string_ostream out(text);
   const kernels::Skeleton& skeleton = *kernel.skeleton;
   if (skeleton.cuda_type.empty())
-    return llvm::createStringError("kernel " + kernel.name + ": skeleton " + std::string(skeleton.name) + " has no CUDA form; this is a defect of r1c");
-  out << "// " << kernel.name << "\n// First launched as " << use.location << ", " << use.launches << " launches in all";
+    return llvm::createStringError("kernel " + kernel.name + ": skeleton " + std::string(skeleton.name) +
+                                   " has no CUDA form; this is a defect of r1c");
+  out << "// " << kernel.name << "\n// First launched as " << use.location << ", " << use.launches
+      << " launches in all";
   if (!use.fusions.empty())
     out << "; fused here: " << llvm::join(use.fusions, ", ");
   out << ".\n";
@@ -65,14 +71,16 @@ llvm::Expected<std::string> cudaSource(const KernelSource& kernel, const KernelU
   out << "\nnamespace {\n\nstruct Config {\n";
   for (auto [spec, word] : llvm::zip(skeleton.params, kernel.params)) {
     if (spec.is_double)
-      out << "  static constexpr double " << spec.name << " = " << shortest(llvm::bit_cast<double>(word)) << ";\n";
+      out << "  static constexpr double " << spec.name << " = " << shortest(llvm::bit_cast<double>(word))
+          << ";\n";
     else
       out << "  static constexpr long long " << spec.name << " = " << word << ";\n";
   }
   out << "};\n\n";
   if (llvm::Error error = printCudaHoles(kernel, out))
     return std::move(error);
-  out << "\n} // namespace\n\nR1_CUDA_KERNEL(" << kernel.name << ", r1::cuda::" << skeleton.cuda_type << "<Config, Holes>)\n";
+  out << "\n} // namespace\n\nR1_CUDA_KERNEL" << (skeleton.cuda_maps ? "_MAPS(" : "(") << kernel.name
+      << ", r1::cuda::" << skeleton.cuda_type << "<Config, Holes>)\n";
   return text;
 }
 

@@ -48,7 +48,8 @@ PackJob packJob(plan::TensorOp op) {
   job.layout = layoutOf(op.getLayout());
   ArrayRef<int64_t> s = op.getShape();
   job.shape = {s[0], s[1], s[2], s[3]};
-  job.type = layoutType(job.layout, op.getElementType().isBF16() ? artifact::DataType::BF16 : artifact::DataType::F32);
+  job.type = layoutType(job.layout,
+                        op.getElementType().isBF16() ? artifact::DataType::BF16 : artifact::DataType::F32);
   job.offset = op.getOffset();
   job.bytes = op.getBytes();
   job.randomScale = op.getRandomScale().convertToDouble();
@@ -116,10 +117,24 @@ artifact::Space spaceOf(StringRef name) {
       .Default(artifact::Space::Cache);
 }
 
+std::unique_ptr<artifact::TensorMapT> describeMap(kern::TensorMapAttr map) {
+  auto item = std::make_unique<artifact::TensorMapT>();
+  item->argument = map.getArgument();
+  item->type = map.getType().isF32()    ? artifact::DataType::F32
+               : map.getType().isBF16() ? artifact::DataType::BF16
+                                        : artifact::DataType::F8E4M3;
+  item->extents.assign(map.getExtents().asArrayRef().begin(), map.getExtents().asArrayRef().end());
+  item->strides.assign(map.getStrides().asArrayRef().begin(), map.getStrides().asArrayRef().end());
+  item->box.assign(map.getBox().asArrayRef().begin(), map.getBox().asArrayRef().end());
+  item->swizzle_bytes = map.getSwizzle();
+  return item;
+}
+
 std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
                                                 const llvm::StringMap<uint32_t>& kernelIndex) {
   auto entry = std::make_unique<artifact::EntryT>();
-  entry->kind = op.getSymName().starts_with("prefill") ? artifact::EntryKind::Prefill : artifact::EntryKind::Decode;
+  entry->kind =
+      op.getSymName().starts_with("prefill") ? artifact::EntryKind::Prefill : artifact::EntryKind::Decode;
   entry->max_tokens = op.getMaxTokens();
   entry->max_logit_rows = op.getMaxLogitRows();
   entry->arena_bytes = op.getArenaBytes();
@@ -131,12 +146,19 @@ std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
     ArrayRef<int64_t> grid = launch.getGrid();
     for (size_t i = 0; i < grid.size(); i += 2)
       item->grid.emplace_back(static_cast<artifact::Dim>(grid[i]), grid[i + 1]);
+    if (auto maps = launch.getMaps())
+      for (auto map : maps->getAsRange<kern::TensorMapAttr>())
+        item->maps.push_back(describeMap(map));
     item->after = launch.getAfter();
     item->location = launch.getLocation().str();
     DictionaryAttr cost = launch.getCost();
     item->weight_bytes = cast<IntegerAttr>(cost.get("weight_bytes")).getInt();
     item->flops_per_token = cast<IntegerAttr>(cost.get("flops_per_token")).getInt();
     item->expert_fraction = cast<FloatAttr>(cost.get("expert_fraction")).getValueAsDouble();
+    if (auto flops = cost.getAs<IntegerAttr>("flops_per_pair")) {
+      item->flops_per_pair = flops.getInt();
+      item->position_bytes = cast<IntegerAttr>(cost.get("position_bytes")).getInt();
+    }
     entry->launches.push_back(std::move(item));
   }
   return entry;
@@ -152,7 +174,8 @@ std::vector<std::string> fusionsOf(plan::KernelOp op) {
 class Emitter {
 public:
   // Without a writer only dumps are made.
-  Emitter(const checkpoint::Checkpoint& checkpoint, EmitRequest& request, ArtifactWriter* writer, EmitReport& report)
+  Emitter(const checkpoint::Checkpoint& checkpoint, EmitRequest& request, ArtifactWriter* writer,
+          EmitReport& report)
       : checkpoint(checkpoint), request(request), writer(writer), report(report) {}
 
   llvm::Error emitImages(const PlannedMachine& machine);
@@ -161,8 +184,10 @@ public:
 
 private:
   std::unique_ptr<artifact::TargetT> describe(const PlannedMachine& machine, const Target& target);
-  llvm::Error emitCpu(const PlannedMachine& machine, const CpuTarget& target, artifact::TargetT& description, std::string& image);
-  llvm::Error emitGpu(const PlannedMachine& machine, const GpuTarget& target, artifact::TargetT& description, std::string& image);
+  llvm::Error emitCpu(const PlannedMachine& machine, const CpuTarget& target, artifact::TargetT& description,
+                      std::string& image);
+  llvm::Error emitGpu(const PlannedMachine& machine, const GpuTarget& target, artifact::TargetT& description,
+                      std::string& image);
 
   const checkpoint::Checkpoint& checkpoint;
   EmitRequest& request;
@@ -193,7 +218,8 @@ std::unique_ptr<artifact::TargetT> Emitter::describe(const PlannedMachine& machi
   return description;
 }
 
-llvm::Error Emitter::emitCpu(const PlannedMachine& machine, const CpuTarget& target, artifact::TargetT& description, std::string& image) {
+llvm::Error Emitter::emitCpu(const PlannedMachine& machine, const CpuTarget& target,
+                             artifact::TargetT& description, std::string& image) {
   ModuleOp module = machine.module;
   std::vector<KernelSource> sources;
   for (auto kernel : module.getOps<plan::KernelOp>())
@@ -219,7 +245,8 @@ llvm::Error Emitter::emitCpu(const PlannedMachine& machine, const CpuTarget& tar
   return llvm::Error::success();
 }
 
-llvm::Error Emitter::emitGpu(const PlannedMachine& machine, const GpuTarget& target, artifact::TargetT& description, std::string& image) {
+llvm::Error Emitter::emitGpu(const PlannedMachine& machine, const GpuTarget& target,
+                             artifact::TargetT& description, std::string& image) {
   ModuleOp module = machine.module;
   llvm::StringMap<KernelUse> uses;
   for (auto entry : module.getOps<plan::EntryOp>())
@@ -324,7 +351,8 @@ llvm::Error Emitter::emitSegments(const PlannedMachine& machine, size_t firstTar
     const TensorReader& reader = s ? static_cast<const TensorReader&>(weights) : literals;
     if (s == 0 || request.packWeights) {
       bool side = segment->bytes > kInlineWeights;
-      std::string name = llvm::sys::path::filename(request.path).str() + (number == 1 ? ".weights" : ".weights" + std::to_string(number));
+      std::string name = llvm::sys::path::filename(request.path).str() +
+                         (number == 1 ? ".weights" : ".weights" + std::to_string(number));
       auto section = side ? writer->addSideSegment(name, jobs[s], sizes[s], reader, request.jobs)
                           : writer->addSegment(jobs[s], sizes[s], reader, request.jobs);
       if (!section)

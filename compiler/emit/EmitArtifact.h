@@ -15,13 +15,13 @@ struct PlannedMachine {
 };
 
 struct EmitRequest {
-  std::string path;         // of the artifact; empty: only the dumps are wanted
+  std::string path; // of the artifact; empty: only the dumps are wanted
   std::vector<PlannedMachine> machines;
-  bool packWeights = true;        // false: shapes only, for benchmarks with random weights and for planning
-  unsigned jobs = 1;              // threads; the bytes do not depend on it
-  std::string llvmFolder;   // CpuEmitOptions::dumpFolder, per target a folder below it
-  std::string cudaFolder;   // CudaEmitOptions::dumpFolder
-  std::string kernelCache;  // CudaEmitOptions::cache
+  bool packWeights = true; // false: shapes only, for benchmarks with random weights and for planning
+  unsigned jobs = 1;       // threads; the bytes do not depend on it
+  std::string llvmFolder;  // CpuEmitOptions::dumpFolder, per target a folder below it
+  std::string cudaFolder;  // CudaEmitOptions::dumpFolder
+  std::string kernelCache; // CudaEmitOptions::cache
   // Everything of the index that code generation does not know: model, generation, text, provenance, remarks.
   artifact::ArtifactT index;
 };

@@ -25,7 +25,8 @@ llvm::Error writeFile(const std::string& path, llvm::StringRef text) {
     code = stream.error();
     stream.clear_error();
   }
-  return code ? llvm::createStringError("cannot write '" + path + "': " + code.message()) : llvm::Error::success();
+  return code ? llvm::createStringError("cannot write '" + path + "': " + code.message())
+              : llvm::Error::success();
 }
 
 std::string contents(const std::string& path) {
@@ -34,10 +35,12 @@ std::string contents(const std::string& path) {
 }
 
 // Runs it with standard output and error in files; the exit code, or -1.
-int runProgram(const std::string& program, llvm::ArrayRef<std::string> arguments, const std::string& out, const std::string& err) {
+int runProgram(const std::string& program, llvm::ArrayRef<std::string> arguments, const std::string& out,
+               const std::string& err) {
   llvm::SmallVector<llvm::StringRef> list = {program};
   llvm::append_range(list, arguments);
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(out), llvm::StringRef(err)};
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(out),
+                                                llvm::StringRef(err)};
   return llvm::sys::ExecuteAndWait(program, list, std::nullopt, redirects);
 }
 
@@ -56,7 +59,8 @@ llvm::Expected<HostCompiler> HostCompiler::open(llvm::ArrayRef<kernels::SourceFi
     }
   if (result.program.empty())
     return llvm::createStringError("a sim: target needs a C++20 compiler, and there is none called " +
-                                   llvm::join(names, ", ") + "; install clang or g++, or name one in R1C_HOST_CXX");
+                                   llvm::join(names, ", ") +
+                                   "; install clang or g++, or name one in R1C_HOST_CXX");
   llvm::SmallString<128> folder;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("r1c-host", folder))
     return llvm::createStringError("cannot create a temporary folder: " + code.message());
@@ -66,13 +70,15 @@ llvm::Expected<HostCompiler> HostCompiler::open(llvm::ArrayRef<kernels::SourceFi
       return std::move(error);
   std::string out = result.folder + "/version";
   if (runProgram(result.program, {"--version"}, out, out))
-    return llvm::createStringError("'" + result.program + " --version' fails; name another C++20 compiler in R1C_HOST_CXX");
+    return llvm::createStringError("'" + result.program +
+                                   " --version' fails; name another C++20 compiler in R1C_HOST_CXX");
   result.versionText = llvm::StringRef(contents(out)).split('\n').first.str();
   return std::move(result);
 }
 
 HostCompiler::HostCompiler(HostCompiler&& other)
-    : program(std::move(other.program)), versionText(std::move(other.versionText)), folder(std::exchange(other.folder, {})) {}
+    : program(std::move(other.program)), versionText(std::move(other.versionText)),
+      folder(std::exchange(other.folder, {})) {}
 
 HostCompiler::~HostCompiler() {
   if (!folder.empty())
@@ -81,12 +87,14 @@ HostCompiler::~HostCompiler() {
 
 llvm::Expected<std::string> HostCompiler::compile(const std::string& source, const std::string& name,
                                                   llvm::ArrayRef<std::string> options) const {
-  std::string input = folder + "/" + name + ".cpp", output = folder + "/" + name + ".so", log = folder + "/" + name + ".log";
+  std::string input = folder + "/" + name + ".cpp", output = folder + "/" + name + ".so",
+              log = folder + "/" + name + ".log";
   if (llvm::Error error = writeFile(input, source))
     return std::move(error);
   llvm::SmallVector<std::string> arguments(options.begin(), options.end());
   // Paths of the temporary folder must not stay in the code, and unused functions of the emulator's headers are no concern here.
-  for (const std::string& argument : {"-ffile-prefix-map=" + folder + "/=", "-I" + folder, std::string("-o"), output, input})
+  for (const std::string& argument :
+       {"-ffile-prefix-map=" + folder + "/=", "-I" + folder, std::string("-o"), output, input})
     arguments.push_back(argument);
   int code = runProgram(program, arguments, log, log);
   std::string text = contents(log), image = contents(output);

@@ -17,7 +17,8 @@ public:
   /// Name and version, on one line; part of what compiled bytes depend on.
   const std::string& version() const { return versionText; }
   /// The bytes of a shared object whose undefined symbols are the emulator's. Any number of threads at once.
-  llvm::Expected<std::string> compile(const std::string& source, const std::string& name, llvm::ArrayRef<std::string> options) const;
+  llvm::Expected<std::string> compile(const std::string& source, const std::string& name,
+                                      llvm::ArrayRef<std::string> options) const;
 
 private:
   HostCompiler() = default;

@@ -53,9 +53,12 @@ std::optional<CompiledCode> parse(llvm::StringRef file) {
 
 } // namespace
 
-KernelCache::KernelCache(std::string folder, llvm::StringRef key) : folder(std::move(folder)), keyHash(hashOf("r1c key", key)) {}
+KernelCache::KernelCache(std::string folder, llvm::StringRef key)
+    : folder(std::move(folder)), keyHash(hashOf("r1c key", key)) {}
 
-std::string KernelCache::pathOf(llvm::StringRef source) const { return folder + "/" + hashOf(keyHash, source) + ".kernel"; }
+std::string KernelCache::pathOf(llvm::StringRef source) const {
+  return folder + "/" + hashOf(keyHash, source) + ".kernel";
+}
 
 std::optional<CompiledCode> KernelCache::find(llvm::StringRef source) const {
   if (folder.empty())

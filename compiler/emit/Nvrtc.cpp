@@ -33,11 +33,12 @@ struct Nvrtc::Functions {
       function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
       return function != nullptr;
     };
-    return get(version, "nvrtcVersion") && get(numArchs, "nvrtcGetNumSupportedArchs") && get(archs, "nvrtcGetSupportedArchs") &&
-           get(errorString, "nvrtcGetErrorString") && get(create, "nvrtcCreateProgram") && get(destroy, "nvrtcDestroyProgram") &&
-           get(compile, "nvrtcCompileProgram") && get(logSize, "nvrtcGetProgramLogSize") && get(log, "nvrtcGetProgramLog") &&
-           get(cubinSize, "nvrtcGetCUBINSize") && get(cubin, "nvrtcGetCUBIN") && get(ptxSize, "nvrtcGetPTXSize") &&
-           get(ptx, "nvrtcGetPTX");
+    return get(version, "nvrtcVersion") && get(numArchs, "nvrtcGetNumSupportedArchs") &&
+           get(archs, "nvrtcGetSupportedArchs") && get(errorString, "nvrtcGetErrorString") &&
+           get(create, "nvrtcCreateProgram") && get(destroy, "nvrtcDestroyProgram") &&
+           get(compile, "nvrtcCompileProgram") && get(logSize, "nvrtcGetProgramLogSize") &&
+           get(log, "nvrtcGetProgramLog") && get(cubinSize, "nvrtcGetCUBINSize") &&
+           get(cubin, "nvrtcGetCUBIN") && get(ptxSize, "nvrtcGetPTXSize") && get(ptx, "nvrtcGetPTX");
   }
 };
 
@@ -127,10 +128,13 @@ llvm::Expected<std::shared_ptr<const Nvrtc>> Nvrtc::open() {
   }
   if (!functions->library)
     return llvm::createStringError(
-        (broken.empty() ? std::string("NVRTC, which compiles kernels for a GPU, was not found") : "NVRTC cannot be loaded: " + broken) +
-        "; install it with 'pip install nvidia-cuda-nvrtc' or the CUDA toolkit, or name libnvrtc.so in R1C_NVRTC");
+        (broken.empty() ? std::string("NVRTC, which compiles kernels for a GPU, was not found")
+                        : "NVRTC cannot be loaded: " + broken) +
+        "; install it with 'pip install nvidia-cuda-nvrtc' or the CUDA toolkit, or name libnvrtc.so in "
+        "R1C_NVRTC");
   if (!functions->load())
-    return llvm::createStringError(path + " is not NVRTC of CUDA 12 or newer; install 'nvidia-cuda-nvrtc' or name another in R1C_NVRTC");
+    return llvm::createStringError(
+        path + " is not NVRTC of CUDA 12 or newer; install 'nvidia-cuda-nvrtc' or name another in R1C_NVRTC");
   std::shared_ptr<Nvrtc> nvrtc(new Nvrtc);
   int major = 0, minor = 0;
   functions->version(&major, &minor);
@@ -147,14 +151,16 @@ llvm::Error Nvrtc::checkChip(int chip) const {
   call->archs(known.data());
   if (llvm::is_contained(known, chip))
     return llvm::Error::success();
-  return llvm::createStringError("NVRTC " + versionText + " (" + path + ") cannot compile for sm_" + std::to_string(chip) + "; it knows " +
-                                 llvm::join(llvm::map_range(known, [](int a) { return "sm_" + std::to_string(a); }), ", ") +
-                                 "; install a newer one");
+  return llvm::createStringError(
+      "NVRTC " + versionText + " (" + path + ") cannot compile for sm_" + std::to_string(chip) +
+      "; it knows " +
+      llvm::join(llvm::map_range(known, [](int a) { return "sm_" + std::to_string(a); }), ", ") +
+      "; install a newer one");
 }
 
 llvm::Expected<Nvrtc::Result> Nvrtc::compile(const std::string& source, const std::string& name,
-                                             llvm::ArrayRef<kernels::SourceFile> headers, llvm::ArrayRef<std::string> options,
-                                             bool ptx) const {
+                                             llvm::ArrayRef<kernels::SourceFile> headers,
+                                             llvm::ArrayRef<std::string> options, bool ptx) const {
   llvm::SmallVector<const char*> texts, paths, flags;
   for (const kernels::SourceFile& header : headers) {
     texts.push_back(header.text);
@@ -164,7 +170,8 @@ llvm::Expected<Nvrtc::Result> Nvrtc::compile(const std::string& source, const st
     flags.push_back(option.c_str());
   void* program = nullptr;
   auto fail = [&](int code) { return llvm::createStringError(name + ": NVRTC: " + call->errorString(code)); };
-  if (int code = call->create(&program, source.c_str(), name.c_str(), static_cast<int>(texts.size()), texts.data(), paths.data()))
+  if (int code = call->create(&program, source.c_str(), name.c_str(), static_cast<int>(texts.size()),
+                              texts.data(), paths.data()))
     return fail(code);
   llvm::scope_exit destroy([&] { call->destroy(&program); });
   int code = call->compile(program, static_cast<int>(flags.size()), flags.data());
@@ -176,7 +183,8 @@ llvm::Expected<Nvrtc::Result> Nvrtc::compile(const std::string& source, const st
     result.log.resize(size - 1);
   }
   if (code)
-    return llvm::createStringError(name + ": NVRTC: " + call->errorString(code) + ": " + complaint(result.log));
+    return llvm::createStringError(name + ": NVRTC: " + call->errorString(code) + ": " +
+                                   complaint(result.log));
   if (int failed = ptx ? call->ptxSize(program, &size) : call->cubinSize(program, &size))
     return fail(failed);
   result.code.resize(size);

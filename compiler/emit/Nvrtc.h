@@ -24,7 +24,8 @@ public:
     std::string log;  // of compiler and assembler
   };
   /// Compiles one program; any number of threads at once. An error holds the log's first complaint.
-  llvm::Expected<Result> compile(const std::string& source, const std::string& name, llvm::ArrayRef<kernels::SourceFile> headers,
+  llvm::Expected<Result> compile(const std::string& source, const std::string& name,
+                                 llvm::ArrayRef<kernels::SourceFile> headers,
                                  llvm::ArrayRef<std::string> options, bool ptx) const;
 
 private:

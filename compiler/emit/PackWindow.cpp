@@ -155,6 +155,17 @@ void transpose(const uint8_t* from, int64_t rows, int64_t width, uint8_t* to, in
     }
 }
 
+// e4m3 has one NaN in each sign; kernels widen it to a number, so it must not come that far.
+Error checkNumbers(const PackJob& job, const PackSource& source, const Rectangle& r,
+                   llvm::ArrayRef<uint8_t> bytes) {
+  auto nan = llvm::find_if(bytes, [](uint8_t b) { return (b & 0x7f) == 0x7f; });
+  if (nan == bytes.end())
+    return Error::success();
+  int64_t at = nan - bytes.begin(), width = r.colEnd - r.colBegin;
+  return packError(job, llvm::formatv("{0} [{1}, {2}] is NaN, expected a number; the checkpoint is damaged",
+                                      source.tensor, r.rowBegin + at / width, r.colBegin + at % width));
+}
+
 // The window's rows of one accumulator, row-major with `stride` bytes between rows, as elements of `type`.
 Error gather(const PackWindow& w, int64_t accumulator, DataType type, const TensorReader& reader,
              uint8_t* out, int64_t stride) {
@@ -171,6 +182,9 @@ Error gather(const PackWindow& w, int64_t accumulator, DataType type, const Tens
     std::vector<uint8_t> raw;
     if (Error error = readRectangle(source, *tensor, r, reader, raw))
       return error;
+    if (type == DataType::F8E4M3)
+      if (Error error = checkNumbers(*w.job, source, r, raw))
+        return error;
     Factors factors;
     bool scaled = tensor->type == DataType::F8E4M3 && type != DataType::F8E4M3;
     if (scaled)
@@ -209,7 +223,8 @@ bool isScales(PackLayout layout) { return layout == PackLayout::Scales || layout
 bool isF8(PackLayout layout) { return layout == PackLayout::Vnni16F8 || layout == PackLayout::RowMajorF8; }
 // One matrix behind the other, in rows; the rest interleaves what a tile needs together.
 bool keepsMatrices(PackLayout layout) {
-  return layout == PackLayout::RowMajor || layout == PackLayout::RowMajorF8 || layout == PackLayout::RowScales;
+  return layout == PackLayout::RowMajor || layout == PackLayout::RowMajorF8 ||
+         layout == PackLayout::RowScales;
 }
 
 // One factor for 16 rows x 128 k exists only where all 16 rows share theirs.
@@ -225,7 +240,9 @@ Error packScales(const PackWindow& w, int64_t accumulator, const TensorReader& r
     for (int64_t n = first; n < last; ++n, ++row) {
       const float* from = factors.row(row) + source.colBegin / kScaleBlock;
       int64_t block = (n - w.rowBegin) / kBlockRows;
-      float* to = out + (w.accumulator == PackWindow::kEvery ? block * shape.accumulators + accumulator : block) * steps;
+      float* to =
+          out +
+          (w.accumulator == PackWindow::kEvery ? block * shape.accumulators + accumulator : block) * steps;
       if (known[block] && !std::equal(from, from + steps, to))
         return packError(
             *w.job, llvm::formatv("rows {0} to {1} have different factors in {2}, but 16 rows of packed e4m3 "
@@ -255,8 +272,7 @@ Error checkSource(const PackJob& job, const PackSource& s, const TensorReader& r
   if (s.batch < 0 || s.batch >= job.shape.batch || s.accumulator < 0 ||
       s.accumulator >= job.shape.accumulators || s.destRow < 0 || s.destRow + destRows(s) > job.shape.n)
     return fail("goes beyond the packed tensor");
-  bool f8 = tensor->type == DataType::F8E4M3,
-       packsF8 = isF8(job.layout) || isScales(job.layout);
+  bool f8 = tensor->type == DataType::F8E4M3, packsF8 = isF8(job.layout) || isScales(job.layout);
   if (tensor->type != DataType::F32 && tensor->type != DataType::BF16 && tensor->type != DataType::F16 && !f8)
     return fail("has an element type that weights cannot have, expected F32, BF16, F16 or F8_E4M3");
   if (packsF8 && (!f8 || s.transposed))

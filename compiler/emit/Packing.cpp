@@ -115,9 +115,7 @@ Error writeZeros(uint64_t count, llvm::function_ref<Error(llvm::ArrayRef<uint8_t
 
 } // namespace
 
-llvm::StringRef layoutName(PackLayout layout) {
-  return kLayouts[static_cast<size_t>(layout)].name;
-}
+llvm::StringRef layoutName(PackLayout layout) { return kLayouts[static_cast<size_t>(layout)].name; }
 
 PackLayout layoutOf(llvm::StringRef name) {
   for (auto [i, layout] : llvm::enumerate(kLayouts))

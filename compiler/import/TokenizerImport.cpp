@@ -213,7 +213,8 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
       id = next++;
       if (auto it = taken.find(*id); it != taken.end())
         return bad("added token " + shown(content) + " gets id " + std::to_string(*id) + ", which is token " +
-                   shown(it->second.str()) + " of a vocabulary with gaps; number the vocabulary without gaps");
+                   shown(it->second.str()) +
+                   " of a vocabulary with gaps; number the vocabulary without gaps");
     }
     added_[content] = *id;
     addedById_[*id] = content;

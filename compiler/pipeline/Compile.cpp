@@ -134,8 +134,7 @@ std::unique_ptr<artifact::InputFileT> inputFile(const std::string& name, llvm::S
 /// What the artifact's index says beyond code and weights.
 llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, const ModelConfig& config,
                                              const Checkpoint& checkpoint, const FusionChoice& fusions,
-                                             const std::vector<Target>& targets,
-                                             const RemarkList& remarks) {
+                                             const std::vector<Target>& targets, const RemarkList& remarks) {
   artifact::ArtifactT index;
   index.model = std::make_unique<artifact::ModelT>();
   artifact::ModelT& model = *index.model;

@@ -10,9 +10,11 @@ enum class Weights { Pack, None };
 
 struct CompileOptions {
   std::string folder;
-  std::vector<std::string> targets; // "cpu:native", "sm_90a", ...; none where only modules are wanted: a CPU's
-  std::string output; // of the artifact, or of the modules with stopAfter ("" or "-": standard output); "" with emitLlvm or
-                      // emitCuda: no artifact
+  std::vector<std::string>
+      targets; // "cpu:native", "sm_90a", ...; none where only modules are wanted: a CPU's
+  std::string
+      output; // of the artifact, or of the modules with stopAfter ("" or "-": standard output); "" with emitLlvm or
+              // emitCuda: no artifact
   Weights weights = Weights::Pack;
   std::string fusions; // FusionChoice::parse
   import::StepLimits limits;

@@ -171,6 +171,12 @@ std::string Planner::kernelName(kern::DispatchOp op) {
       name += separator + letter.str() + std::to_string(value);
       separator = "_";
     }
+  if (!*separator) // nothing of the above: rotation and cache
+    for (auto [key, letter] : {std::pair<StringRef, StringRef>{"kv_lora", "l"}, {"rope", "r"}})
+      if (int64_t value = param(key); value >= 0) {
+        name += separator + letter.str() + std::to_string(value);
+        separator = "_";
+      }
   for (Attribute fusion : op.getFusions())
     name += "_" + llvm::join(llvm::split(cast<StringAttr>(fusion).getValue(), '-'), "_");
   int number = names[name]++;
@@ -305,7 +311,8 @@ void Planner::planEntry(func::FuncOp function) {
     auto name = dyn_cast<NameLoc>(op.getLoc());
     LaunchOp::create(inner, op.getLoc(), kernelOf(op), builder.getArrayAttr(arguments), op.getGridAttr(),
                      builder.getBoolAttr(starts),
-                     name ? name.getName() : builder.getStringAttr(op.getSkeleton()), op.getCostAttr());
+                     name ? name.getName() : builder.getStringAttr(op.getSkeleton()), op.getCostAttr(),
+                     op.getMapsAttr());
   }
 }
 

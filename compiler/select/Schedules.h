@@ -16,6 +16,9 @@ struct GemmTiles {
 /// Rows up to which a GPU's linear layer is a stream of weights; decode entries of more sequences have kernels of their own.
 inline constexpr int64_t kStreamRows = 16;
 
+/// Rows of a tile of sm_90a's warp groups.
+inline constexpr int64_t kHopperRows = 128;
+
 /// Tiles of a gemm with at most `rows` rows and `n` columns of each of `accumulators` weights.
 /// Few rows: the weight is a stream, and blocks of 32 rows of it give every thread some hundred kilobytes in one piece. Many rows: a
 /// block of the weight is widened or packed once and meets up to 256 rows while it is in the second-level cache.
@@ -23,7 +26,8 @@ inline constexpr int64_t kStreamRows = 16;
 inline GemmTiles gemmTiles(Machine machine, int64_t rows, int64_t n, int64_t accumulators) {
   if (machine == Machine::Cuda)
     return rows <= kStreamRows ? GemmTiles{kStreamRows, 16}
-                               : GemmTiles{rows <= 64 ? 64 : 128, accumulators == 2 ? 64 : std::min<int64_t>(128, roundUp16(n))};
+                               : GemmTiles{rows <= 64 ? 64 : 128,
+                                           accumulators == 2 ? 64 : std::min<int64_t>(128, roundUp16(n))};
   if (rows <= 32)
     return {rows, 32};
   return {rows < 256 ? rows : 256, accumulators == 2 ? 32 : 64};
@@ -49,7 +53,9 @@ inline int64_t expertTile(Machine machine, int64_t rows, int64_t n) {
 inline int64_t expertRows(int64_t rows) { return rows <= kStreamRows ? kStreamRows : rows <= 64 ? 64 : 128; }
 
 /// Tokens that share one reading of the router's weight.
-inline int64_t routerTokens(Machine machine, int64_t tokens) { return machine == Machine::Cuda && tokens >= 64 ? 4 : 1; }
+inline int64_t routerTokens(Machine machine, int64_t tokens) {
+  return machine == Machine::Cuda && tokens >= 64 ? 4 : 1;
+}
 
 /// Tokens of context that one tile of decode attention covers; at most 16 splits, so that partial results stay small.
 inline int64_t splitTokens(int64_t maxContext) {

@@ -32,6 +32,8 @@ void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, in
   d.param(b, "q_block", qBlock);
 }
 
+int64_t positionBytes(ir::CacheType cache) { return (cache.getKvLora() + cache.getRope()) * 2; }
+
 int64_t paddedColumns(Value value) { return (columnsOf(value) + 15) / 16 * 16; }
 
 } // namespace
@@ -40,8 +42,10 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   ir::CacheType cache = op.getCache().getType();
   int64_t heads = op.getHeads(), nope = op.getNope(), v = op.getV();
   WeightRef kvB{op.getKvB(), op.getKvBScale()};
-  PackedWeight keys = packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, 0, nope, /*transposed=*/false);
-  PackedWeight values = packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, nope, v, /*transposed=*/false);
+  PackedWeight keys =
+      packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, 0, nope, /*transposed=*/false);
+  PackedWeight values =
+      packHeads(builder, op.getLoc(), machine, kvB, heads, nope + v, nope, v, /*transposed=*/false);
   // A decode step (absorb-kv-b switched off) has tokens of different sequences: one query a tile.
   bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
                 function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
@@ -50,10 +54,12 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
     qBlock = queryBlock(maxTokens);
   if (machine == Machine::Cuda) {
     if (!decode) // a power of two, no more than there are tokens
-      qBlock = std::min<int64_t>(kernels::cuda_mla_largest_q_block(chip, kvLora, rope), llvm::bit_ceil<uint64_t>(maxTokens));
+      qBlock = std::min<int64_t>(kernels::cuda_mla_largest_q_block(chip, kvLora, rope),
+                                 llvm::bit_ceil<uint64_t>(maxTokens));
     kernels::CudaMlaTile tile = kernels::cuda_mla_prefill_tile(chip, qBlock, heads, kvLora, rope);
     if (!tile.rows)
-      return op.emitOpError() << "has latents of " << kvLora + rope << " elements, too wide for the shared memory of sm_" << chip;
+      return op.emitOpError() << "has latents of " << kvLora + rope
+                              << " elements, too wide for the shared memory of sm_" << chip;
     headBlocks = (heads + tile.rows / qBlock - 1) / (tile.rows / qBlock);
   }
   Dispatch d;
@@ -69,8 +75,10 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   d.outputs = {op.getType()};
   d.fixedOutputs = 1;
   d.weightBytes = keys.bytes + values.bytes;
-  // At context L a token attends to L positions; the expansion of those is shared by the tokens of a step. Counted without attention itself.
+  // At context L a token attends to L positions; the expansion of those is shared by the tokens of a step.
   d.flopsPerToken = 2 * heads * (nope + v) * cache.getKvLora();
+  d.flopsPerPair = 2 * heads * (nope + rope + v);
+  d.positionBytes = positionBytes(cache);
   mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock);
   d.grid = {kernels::kTokens, qBlock, -1, headBlocks};
@@ -95,11 +103,14 @@ LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   partial.outputs = {
       RankedTensorType::get({maxTokens * splits * heads * (cache.getKvLora() + 2)}, builder.getF32Type())};
   partial.fixedOutputs = 1;
+  partial.flopsPerPair = 2 * heads * (2 * cache.getKvLora() + cache.getRope());
+  partial.positionBytes = positionBytes(cache);
   mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
   partial.grid = {kernels::kTokens, 1, kernels::kContext, split};
   if (machine == Machine::Cuda) {
-    kernels::CudaMlaTile tile = kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope());
+    kernels::CudaMlaTile tile =
+        kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope());
     if (!tile.rows)
       return op.emitOpError() << "has latents of " << cache.getKvLora() + cache.getRope()
                               << " elements, too wide for the shared memory of sm_" << chip;

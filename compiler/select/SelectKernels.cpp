@@ -69,15 +69,21 @@ ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
   if (d.extended)
     inputs.push_back(d.extended);
   auto fused = dyn_cast<ir::FusedOp>(at);
-  auto cost = builder.getDictionaryAttr(
-      {builder.getNamedAttr("expert_fraction", builder.getF64FloatAttr(d.expertFraction)),
-       builder.getNamedAttr("flops_per_token", builder.getI64IntegerAttr(d.flopsPerToken)),
-       builder.getNamedAttr("weight_bytes", builder.getI64IntegerAttr(d.weightBytes))});
+  SmallVector<NamedAttribute> costs = {
+      builder.getNamedAttr("expert_fraction", builder.getF64FloatAttr(d.expertFraction)),
+      builder.getNamedAttr("flops_per_token", builder.getI64IntegerAttr(d.flopsPerToken)),
+      builder.getNamedAttr("weight_bytes", builder.getI64IntegerAttr(d.weightBytes))};
+  if (d.flopsPerPair) {
+    costs.push_back(builder.getNamedAttr("flops_per_pair", builder.getI64IntegerAttr(d.flopsPerPair)));
+    costs.push_back(builder.getNamedAttr("position_bytes", builder.getI64IntegerAttr(d.positionBytes)));
+  }
+  auto cost = builder.getDictionaryAttr(costs);
   auto op = kern::DispatchOp::create(
       builder, at->getLoc(), d.outputs, d.skeleton, builder.getDictionaryAttr(d.params), inputs,
       builder.getDenseI64ArrayAttr({fixedInputs, d.fixedOutputs}), builder.getDenseI64ArrayAttr(d.grid),
       rowsDim, builder.getArrayAttr(holeInputs), fused ? fused.getFusions() : builder.getStrArrayAttr({}),
-      cost, d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(), d.holes.size());
+      cost, d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(),
+      d.maps.empty() ? ArrayAttr() : builder.getArrayAttr(d.maps), d.holes.size());
   for (auto [region, source] : llvm::zip(op.getHoles(), d.holes))
     region.takeBody(*source);
   for (Value output : op.getOutputs())

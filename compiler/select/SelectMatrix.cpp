@@ -2,6 +2,7 @@
 #include "compiler/select/Schedules.h"
 #include "compiler/select/Selector.h"
 #include "kernels/registry/cpu_abi.h"
+#include "kernels/registry/layout.h"
 #include "kernels/registry/params.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -72,6 +73,7 @@ LogicalResult Selector::selectLinear(ir::FusedOp op) {
   d.param(builder, "epsilon", norm ? norm.getEpsilon().convertToDouble() : 0.0);
   d.grid = {rowsDim, tiles.m, -1, 1, -1, ceilDiv(n, tiles.n)};
   d.flopsPerToken = 2 * n * k * accumulators;
+  useTensorMaps(d, input, rows, n, k, 1, 0, accumulators, tiles);
 
   HoleBuilder epilogue = open(d, body, accumulators);
   for (auto [i, layer] : llvm::enumerate(layers))
@@ -83,6 +85,30 @@ LogicalResult Selector::selectLinear(ir::FusedOp op) {
     return failure();
   llvm::append_range(d.outputs, op.getOutputs().getTypes());
   return replaceWithDispatch(op, d, rowsDim);
+}
+
+void Selector::useTensorMaps(Dispatch& d, Value x, int64_t rows, int64_t n, int64_t k, int64_t batch,
+                             int64_t xBatchStride, int64_t accumulators, const GemmTiles& tiles) {
+  int64_t xOffset = 0, xStride = rowStride(x);
+  for (Value at = x; auto slice = at.getDefiningOp<kern::SliceOp>(); at = slice.getX())
+    xOffset += slice.getOffset();
+  // The copy engine wants 16-byte strides and addresses: eight elements of bf16.
+  if (chip != 90 || tiles.m != kHopperRows || (xOffset | xStride | xBatchStride) % 8)
+    return;
+  bool f8 = d.skeleton.ends_with("_f8");
+  int64_t line = f8 ? 128 : 64, length = f8 ? kernels::rowmajor_f8_stride(k) : kernels::rowmajor_stride(k);
+  int64_t bytes = f8 ? 1 : 2;
+  auto list = [&](std::initializer_list<int64_t> values) { return builder.getDenseI64ArrayAttr(values); };
+  MLIRContext* context = builder.getContext();
+  // A batch of one has no stride of its own; any that the copy engine takes will do.
+  int64_t batchStride = batch == 1 ? xStride : xBatchStride;
+  d.maps = {kern::TensorMapAttr::get(context, 0, builder.getBF16Type(), list({k, batch, rows}),
+                                     list({batchStride * 2, xStride * 2}), list({64, 1, tiles.m}), 128),
+            kern::TensorMapAttr::get(
+                context, 1, f8 ? Type(Float8E4M3FNType::get(context)) : builder.getBF16Type(),
+                list({length, n, batch * accumulators}), list({length * bytes, n * length * bytes}),
+                list({line, tiles.n, 1}), f8 ? 0 : 128)};
+  d.skeleton = f8 ? "gemm_hopper_f8" : "gemm_hopper_bf16";
 }
 
 LogicalResult Selector::selectExperts(ir::FusedOp op) {
@@ -134,7 +160,8 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
 
 LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
                                     int64_t begin, int64_t count, bool transposed, int64_t xBatchStride) {
-  PackedWeight weight = packHeads(builder, op->getLoc(), machine, kvB, heads, rowsPerHead, begin, count, transposed);
+  PackedWeight weight =
+      packHeads(builder, op->getLoc(), machine, kvB, heads, rowsPerHead, begin, count, transposed);
   int64_t kvLora = columnsOf(kvB.weight), n = transposed ? kvLora : count, k = transposed ? count : kvLora;
   GemmTiles tiles = headTiles(machine, maxTokens, n);
   Dispatch d;
@@ -154,6 +181,7 @@ LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64
   d.param(builder, "epsilon", 0.0);
   d.grid = {kernels::kTokens, tiles.m, -1, heads, -1, ceilDiv(n, tiles.n)};
   d.flopsPerToken = 2 * n * k * heads;
+  useTensorMaps(d, x, maxTokens, n, k, heads, xBatchStride, 1, tiles);
   d.outputs = {op->getResult(0).getType()};
   storeHole(d, op->getLoc());
   op->getResult(0).replaceAllUsesWith(emit(op, d, kernels::kTokens)[0]);

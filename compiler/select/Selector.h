@@ -1,8 +1,9 @@
 // One function's selection: state shared by the rules, which stand in Select*.cpp by kind of anchor.
 #pragma once
 #include "compiler/select/HoleBuilder.h"
-#include "compiler/target/Target.h"
+#include "compiler/select/Schedules.h"
 #include "compiler/select/Weights.h"
+#include "compiler/target/Target.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace r1::select {
@@ -17,8 +18,10 @@ struct Dispatch {
   mlir::Value extended; // the cache before this dispatch wrote to it: last operand, for the order alone
   llvm::SmallVector<int64_t> grid;
   int64_t weightBytes = 0, flopsPerToken = 0;
+  int64_t positionBytes = 0, flopsPerPair = 0; // attention: runtime/artifact/artifact.fbs
   double expertFraction = 1;
-  std::optional<int64_t> layer; // of the cache it reads or writes
+  std::optional<int64_t> layer;            // of the cache it reads or writes
+  llvm::SmallVector<mlir::Attribute> maps; // kern.tensor_map
   llvm::SmallVector<std::unique_ptr<mlir::Region>> holes;
   llvm::SmallVector<llvm::SmallVector<mlir::Value>> holeOperands;
 
@@ -53,6 +56,9 @@ private:
                                   int64_t xBatchStride);
   mlir::LogicalResult selectLatentAttention(ir::LatentAttentionOp op);
 
+  /// On sm_90a, a linear layer of many rows whose x the copy engine can read becomes the skeleton that has it do so.
+  void useTensorMaps(Dispatch& dispatch, mlir::Value x, int64_t rows, int64_t n, int64_t k, int64_t batch,
+                     int64_t xBatchStride, int64_t accumulators, const GemmTiles& tiles);
   /// Creates the dispatch and returns its results; `fusions` and location come from `at`.
   mlir::ValueRange emit(mlir::Operation* at, Dispatch& dispatch, int64_t rowsDim);
   /// A new hole of the dispatch, to be filled through the returned builder and closed by `close`.

@@ -104,8 +104,8 @@ PackedWeight packMatrix(OpBuilder& builder, Location loc, Machine machine, Array
   return packed(builder, loc, machine, shape, sources, isF8(parts[0].weight));
 }
 
-PackedWeight packHeads(OpBuilder& builder, Location loc, Machine machine, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
-                       int64_t begin, int64_t count, bool transposed) {
+PackedWeight packHeads(OpBuilder& builder, Location loc, Machine machine, WeightRef kvB, int64_t heads,
+                       int64_t rowsPerHead, int64_t begin, int64_t count, bool transposed) {
   SmallVector<Block> blocks;
   collect(kvB.weight, kvB.scale, blocks);
   int64_t kvLora = typeOf(kvB.weight).getDimSize(1);

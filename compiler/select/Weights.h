@@ -20,12 +20,13 @@ struct PackedWeight {
 };
 
 /// Packs `parts` (1, or 2 = gate and up, each [n, k] or [experts, n, k]) for a gemm or grouped_gemm.
-PackedWeight packMatrix(mlir::OpBuilder& builder, mlir::Location loc, Machine machine, llvm::ArrayRef<WeightRef> parts);
+PackedWeight packMatrix(mlir::OpBuilder& builder, mlir::Location loc, Machine machine,
+                        llvm::ArrayRef<WeightRef> parts);
 
 /// Part of kv_b_proj, `[heads * (nope + v), kv_lora]`, as one bf16 matrix a head: rows [begin, begin + count) of each head's nope + v rows.
 /// transposed: n = kv_lora, k = count; else n = count, k = kv_lora.
-PackedWeight packHeads(mlir::OpBuilder& builder, mlir::Location loc, Machine machine, WeightRef kvB, int64_t heads,
-                       int64_t rowsPerHead, int64_t begin, int64_t count, bool transposed);
+PackedWeight packHeads(mlir::OpBuilder& builder, mlir::Location loc, Machine machine, WeightRef kvB,
+                       int64_t heads, int64_t rowsPerHead, int64_t begin, int64_t count, bool transposed);
 
 /// A vector (norm weight, bias) as f32; null stays null.
 mlir::Value packVector(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value weight);

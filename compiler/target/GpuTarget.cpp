@@ -13,12 +13,15 @@ struct Chip {
   int64_t sharedKib;
 };
 constexpr Chip kChips[] = {
-    {"sm_80", 80, 80, 163},     {"sm_86", 86, 86, 99},      {"sm_87", 87, 80, 163},     {"sm_89", 89, 86, 99},   {"sm_90a", 90, 90, 227},
-    {"sm_100a", 100, 100, 227}, {"sm_103a", 103, 100, 227}, {"sm_110a", 110, 100, 227}, {"sm_120a", 120, 86, 99}, {"sm_121a", 121, 86, 99},
+    {"sm_80", 80, 80, 163},     {"sm_86", 86, 86, 99},      {"sm_87", 87, 80, 163},
+    {"sm_89", 89, 86, 99},      {"sm_90a", 90, 90, 227},    {"sm_100a", 100, 100, 227},
+    {"sm_103a", 103, 100, 227}, {"sm_110a", 110, 100, 227}, {"sm_120a", 120, 86, 99},
+    {"sm_121a", 121, 86, 99},
 };
 
 llvm::Error unknown(llvm::StringRef name) {
-  return llvm::createStringError("target '" + name + "': no such GPU; there are " + llvm::join(gpuChips(), ", ") +
+  return llvm::createStringError("target '" + name + "': no such GPU; there are " +
+                                 llvm::join(gpuChips(), ", ") +
                                  ", each also as sim:<chip>, and ptx:compute_80 to ptx:compute_121");
 }
 
@@ -39,7 +42,8 @@ llvm::Expected<GpuTarget> parseGpuTarget(llvm::StringRef name) {
   if (name.starts_with("ptx:")) {
     // PTX without "a" runs on every chip of this capability and above, so only portable instructions may be in it.
     llvm::StringRef capability = name.drop_front(4);
-    const Chip* chip = llvm::find_if(kChips, [&](const Chip& c) { return capability == "compute_" + std::to_string(c.number); });
+    const Chip* chip = llvm::find_if(
+        kChips, [&](const Chip& c) { return capability == "compute_" + std::to_string(c.number); });
     if (chip == std::end(kChips))
       return unknown(name);
     target.code = GpuCode::Ptx;

@@ -13,9 +13,9 @@ struct GpuTarget {
   std::string name;      // as the user wrote it
   std::string processor; // as NVRTC is told: "sm_90a", "compute_90"; of Host code the chip it stands for
   GpuCode code;
-  int chip = 0;                  // 90: compute capability 9.0
-  bool specific = false;         // an "a" name: instructions of this chip alone may be used
-  int64_t sharedBytes = 0;       // shared memory that one block may have
+  int chip = 0;            // 90: compute capability 9.0
+  bool specific = false;   // an "a" name: instructions of this chip alone may be used
+  int64_t sharedBytes = 0; // shared memory that one block may have
   /// Chips with the same schedules share a plan, named by one of them: 80 (80, 87), 86 (86, 89, 120, 121 and all of PTX: 99 KiB
   /// of shared memory), 90, 100 (100, 103, 110).
   int scheduleChip = 0;

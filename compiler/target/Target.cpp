@@ -19,8 +19,9 @@ llvm::Expected<Target> parseTarget(llvm::StringRef name) {
     return Target{std::move(*gpu)};
   }
   if (!name.starts_with("cpu:"))
-    return llvm::createStringError("target '" + name +
-                                   "': expected cpu:<processor> (cpu:native), a GPU (sm_90a), sim:<GPU> or ptx:<capability>");
+    return llvm::createStringError(
+        "target '" + name +
+        "': expected cpu:<processor> (cpu:native), a GPU (sm_90a), sim:<GPU> or ptx:<capability>");
   auto cpu = parseCpuTarget(name);
   if (!cpu)
     return cpu.takeError();

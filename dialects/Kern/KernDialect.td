@@ -30,4 +30,16 @@ def Kern_SourceAttr : AttrDef<Kern_Dialect, "Source"> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+def Kern_TensorMapAttr : AttrDef<Kern_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "a tiled view of a buffer, for a GPU's tensor copies";
+  let description = [{
+    Of buffer `argument` of the dispatch: `extents` in elements of `type`, innermost first; `strides` in bytes, from the second dimension on;
+    `box` is what one copy moves; `swizzle` in bytes, 0 for none.
+  }];
+  let parameters = (ins "int64_t":$argument, "::mlir::Type":$type, "::mlir::DenseI64ArrayAttr":$extents,
+                        "::mlir::DenseI64ArrayAttr":$strides, "::mlir::DenseI64ArrayAttr":$box, "int64_t":$swizzle);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
 #endif

@@ -66,6 +66,12 @@ LogicalResult DispatchOp::verify() {
     pairs = grid[i] >= -1 && grid[i] <= 2 && grid[i + 1] > 0;
   if (!pairs)
     return emitOpError() << "dispatch_c4: the grid is a list of (dimension, positive value) pairs";
+  if (getMaps())
+    for (auto map : getMaps()->getAsRange<TensorMapAttr>())
+      if (map.getArgument() < 0 || map.getArgument() >= fixed[0] + fixed[1] || map.getExtents().empty() ||
+          map.getStrides().size() + 1 != map.getExtents().size() ||
+          map.getBox().size() != map.getExtents().size())
+        return emitOpError() << "dispatch_c5: " << map << " of " << fixed[0] + fixed[1] << " fixed buffers";
   return success();
 }
 

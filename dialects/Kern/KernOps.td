@@ -38,17 +38,18 @@ def Kern_DispatchOp : Kern_Op<"dispatch"> {
     `fixed` is `[inputs, outputs]`: so many leading operands the skeleton reads itself, so many leading results it writes itself. The
     remaining operands are read by holes, the remaining results stored by the hole that stores. `hole_inputs` names, for each hole, the
     operands whose elements follow the skeleton's leading values among the block's arguments. `rows_dim` is the dynamic size of every result
-    (0 tokens, 1 rows of logits). `layer` is the layer of the cache among the operands. `grid` is a list of (dimension, value)
+    (0 tokens, 1 rows of logits). `layer` is the layer of the cache among the operands, `maps` the tensor maps the skeleton copies with. `grid` is a list of (dimension, value)
     pairs as in runtime/artifact/artifact.fbs.
 
     dispatch_c1: `fixed` fits the operands and results.
     dispatch_c2: there is one entry of `hole_inputs` for each region, naming operands that exist.
     dispatch_c3: a hole's arguments are f32: leading values, then one for each of its operands; it ends in kern.yield of f32.
     dispatch_c4: the grid is a list of pairs with a known dimension (-1 to 2) and a positive value.
+    dispatch_c5: a tensor map views one of the fixed buffers, with as many strides as dimensions but one, and as many extents as box sizes.
   }];
   let arguments = (ins StrAttr:$skeleton, DictionaryAttr:$params, Variadic<AnyType>:$inputs, DenseI64ArrayAttr:$fixed,
                        DenseI64ArrayAttr:$grid, I64Attr:$rows_dim, ArrayAttr:$hole_inputs, StrArrayAttr:$fusions, DictionaryAttr:$cost,
-                       OptionalAttr<I64Attr>:$layer);
+                       OptionalAttr<I64Attr>:$layer, OptionalAttr<TypedArrayAttrBase<Kern_TensorMapAttr, "tensor maps">>:$maps);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region VariadicRegion<AnyRegion>:$holes);
   let assemblyFormat = [{

@@ -51,6 +51,10 @@ LogicalResult LaunchOp::verify() {
     pairs = grid[i] >= -1 && grid[i] <= 2 && grid[i + 1] > 0;
   if (!pairs)
     return emitOpError() << "launch_c2: the grid is a list of (dimension, positive value) pairs";
+  if (getMaps())
+    for (auto map : getMaps()->getAsRange<kern::TensorMapAttr>())
+      if (map.getArgument() < 0 || map.getArgument() >= static_cast<int64_t>(getArguments().size()))
+        return emitOpError() << "launch_c3: " << map << " views an argument that does not exist";
   return success();
 }
 

@@ -57,9 +57,11 @@ def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"EntryOp">]> {
   let description = [{
     launch_c1: an arena argument lies inside the entry's arena; spaces are arena, segment, io or cache.
     launch_c2: the grid is a list of (dimension, positive value) pairs.
+    launch_c3: a tensor map views an argument that exists.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, TypedArrayAttrBase<Plan_ArgumentAttr, "arguments">:$arguments,
-                       DenseI64ArrayAttr:$grid, BoolAttr:$after, StrAttr:$location, DictionaryAttr:$cost);
+                       DenseI64ArrayAttr:$grid, BoolAttr:$after, StrAttr:$location, DictionaryAttr:$cost,
+                       OptionalAttr<TypedArrayAttrBase<Kern_TensorMapAttr, "tensor maps">>:$maps);
   let assemblyFormat = "$kernel $arguments `grid` $grid `after` $after `at` $location `cost` $cost attr-dict";
   let hasVerifier = 1;
 }

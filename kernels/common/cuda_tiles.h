@@ -21,7 +21,6 @@ template <class Shape> struct LinearTiles {
   static_assert(kTileM == 64 || kTileM == 128, "rows of a tile");
   static_assert(kColumns <= 128, "the sums of a tile are held in registers");
   static constexpr int kThreads = Warp::kWarps * 32;
-  static constexpr int kMinBlocks = Shape::kF8 ? 1 : 2; // what registers allow
   static constexpr int kRowGroup = 16;
 
   static constexpr int kSteps = Shape::kRowLength / kStepLength;
@@ -31,6 +30,14 @@ template <class Shape> struct LinearTiles {
   // Floats from a row of results to the next: with 4 more, the lanes of a store touch all banks.
   static constexpr int kResultStride = kColumns + 4;
   static constexpr int kSharedBytes = larger(kStages * Layout::kBytes, kTileM * kResultStride * 4);
+
+  // Two blocks where both their shared memory and their registers fit: 128 for each thread, which e4m3's two sets
+  // of sums exceed, and a short loop too, as it is scheduled as a whole.
+  static constexpr int kSharedOfChip = R1_SM >= 90 && R1_SM < 120   ? 227
+                                       : R1_SM == 80 || R1_SM == 87 ? 163
+                                                                    : 99;
+  static constexpr int kMinBlocks =
+      !Shape::kF8 && kSteps > 8 && 2 * kSharedBytes < (kSharedOfChip - 2) * 1024 ? 2 : 1;
 
   // What a thread copies each step: a piece of every so many rows.
   struct Copier {

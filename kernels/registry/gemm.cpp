@@ -32,6 +32,11 @@ void add_gemm(std::vector<Skeleton>& rows) {
       {"epilogue", kLeadingAccumulators, false}, {"map", 1, true}, {"finish", 2, true}};
   rows.push_back({"gemm_bf16", "gemm", params, holes, 2, 0, scratch_bytes<false>, "GemmBf16", kHeader});
   rows.push_back({"gemm_f8", "gemm", params, holes, 3, 0, scratch_bytes<true>, "GemmF8", kHeader});
+  // The same for many rows on sm_90a; there is no CPU form.
+  rows.push_back({"gemm_hopper_bf16", "gemm", params, holes, 2, 0, nullptr, "GemmHopperBf16",
+                  "kernels/gemm/cuda_hopper.h", true});
+  rows.push_back({"gemm_hopper_f8", "gemm", params, holes, 3, 0, nullptr, "GemmHopperF8",
+                  "kernels/gemm/cuda_hopper_f8.h", true});
 }
 
 } // namespace r1::kernels

@@ -22,8 +22,10 @@ void add_grouped_gemm(std::vector<Skeleton>& rows) {
       {"tile_n", false},   {"tile_m", false}};
   constexpr std::string_view kHeader = "kernels/grouped_gemm/cuda.h";
   const std::vector<HoleSpec> holes = {{"epilogue", kLeadingAccumulators, false}};
-  rows.push_back({"grouped_gemm_bf16", "grouped_gemm", params, holes, 3, 0, scratch_bytes<false>, "GroupedGemmBf16", kHeader});
-  rows.push_back({"grouped_gemm_f8", "grouped_gemm", params, holes, 4, 0, scratch_bytes<true>, "GroupedGemmF8", kHeader});
+  rows.push_back({"grouped_gemm_bf16", "grouped_gemm", params, holes, 3, 0, scratch_bytes<false>,
+                  "GroupedGemmBf16", kHeader});
+  rows.push_back({"grouped_gemm_f8", "grouped_gemm", params, holes, 4, 0, scratch_bytes<true>,
+                  "GroupedGemmF8", kHeader});
 }
 
 } // namespace r1::kernels

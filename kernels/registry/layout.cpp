@@ -43,7 +43,9 @@ int64_t rowmajor_bytes(const PackShape& s) {
   return s.batch * s.accumulators * s.n * rowmajor_stride(s.k) * int64_t(sizeof(uint16_t));
 }
 
-int64_t rowmajor_f8_bytes(const PackShape& s) { return s.batch * s.accumulators * s.n * rowmajor_f8_stride(s.k); }
+int64_t rowmajor_f8_bytes(const PackShape& s) {
+  return s.batch * s.accumulators * s.n * rowmajor_f8_stride(s.k);
+}
 
 void pack_vnni16(const PackShape& s, int64_t b, int64_t a, int64_t n0, int64_t rows, const uint16_t* source,
                  int64_t ld, bool transposed, uint16_t* packed) {

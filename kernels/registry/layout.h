@@ -29,8 +29,8 @@ struct PackShape {
 int64_t vnni16_bytes(const PackShape&);
 int64_t vnni16_f8_bytes(const PackShape&);
 int64_t scales_bytes(const PackShape&); // of `scales` and of `rowscales`
-int64_t rowmajor_stride(int64_t k);    // elements of a row, bf16
-int64_t rowmajor_f8_stride(int64_t k); // elements of a row, e4m3
+int64_t rowmajor_stride(int64_t k);     // elements of a row, bf16
+int64_t rowmajor_f8_stride(int64_t k);  // elements of a row, e4m3
 int64_t rowmajor_bytes(const PackShape&);
 int64_t rowmajor_f8_bytes(const PackShape&);
 

@@ -36,9 +36,11 @@ void add_mla(std::vector<Skeleton>& rows) {
                                          {"split_tokens", false},
                                          {"max_splits", false},
                                          {"q_block", false}};
-  rows.push_back({"mla_decode", "mla", params, {}, 6, 1, decode_bytes, "MlaDecode", "kernels/mla/cuda_decode.h"});
+  rows.push_back(
+      {"mla_decode", "mla", params, {}, 6, 1, decode_bytes, "MlaDecode", "kernels/mla/cuda_decode.h"});
   rows.push_back({"mla_combine", "mla", params, {}, 2, 1, none, "MlaCombine", "kernels/mla/cuda_combine.h"});
-  rows.push_back({"mla_prefill", "mla", params, {}, 7, 1, prefill_bytes, "MlaPrefill", "kernels/mla/cuda_prefill.h"});
+  rows.push_back(
+      {"mla_prefill", "mla", params, {}, 7, 1, prefill_bytes, "MlaPrefill", "kernels/mla/cuda_prefill.h"});
 }
 
 } // namespace r1::kernels

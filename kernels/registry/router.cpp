@@ -23,10 +23,42 @@ void add_router(std::vector<Skeleton>& rows) {
                                          {"group_score", false}, {"has_bias", false},   {"normalize", false},
                                          {"scale", true},        {"x_stride", false},   {"w_type", false},
                                          {"tile_tokens", false}};
-  rows.push_back({"router_logits", "router", params, {}, 2, 1, scratch_bytes<no_bytes>, "RouterLogits", "kernels/router/cuda_logits.h"});
-  rows.push_back({"router_topk", "router", params, {}, 2, 2, scratch_bytes<router_choice_bytes>, "RouterTopk", "kernels/router/cuda_topk.h"});
-  rows.push_back({"router_fused", "router", params, {}, 3, 2, scratch_bytes<router_choice_bytes>, "RouterFused", "kernels/router/cuda_fused.h"});
-  rows.push_back({"router_group", "router", params, {}, 1, 1, scratch_bytes<router_group_bytes>, "RouterGroup", "kernels/router/cuda_group.h"});
+  rows.push_back({"router_logits",
+                  "router",
+                  params,
+                  {},
+                  2,
+                  1,
+                  scratch_bytes<no_bytes>,
+                  "RouterLogits",
+                  "kernels/router/cuda_logits.h"});
+  rows.push_back({"router_topk",
+                  "router",
+                  params,
+                  {},
+                  2,
+                  2,
+                  scratch_bytes<router_choice_bytes>,
+                  "RouterTopk",
+                  "kernels/router/cuda_topk.h"});
+  rows.push_back({"router_fused",
+                  "router",
+                  params,
+                  {},
+                  3,
+                  2,
+                  scratch_bytes<router_choice_bytes>,
+                  "RouterFused",
+                  "kernels/router/cuda_fused.h"});
+  rows.push_back({"router_group",
+                  "router",
+                  params,
+                  {},
+                  1,
+                  1,
+                  scratch_bytes<router_group_bytes>,
+                  "RouterGroup",
+                  "kernels/router/cuda_group.h"});
 }
 
 } // namespace r1::kernels

@@ -36,7 +36,15 @@ void add_rows(std::vector<Skeleton>& rows) {
                   none,
                   "Gather",
                   "kernels/rows/cuda_gather.h"});
-  rows.push_back({"rope_table", "rows", {{"rope", false}, {"scale", true}}, {}, 2, 1, none, "RopeTable", "kernels/rows/cuda_rope_table.h"});
+  rows.push_back({"rope_table",
+                  "rows",
+                  {{"rope", false}, {"scale", true}},
+                  {},
+                  2,
+                  1,
+                  none,
+                  "RopeTable",
+                  "kernels/rows/cuda_rope_table.h"});
   rows.push_back({"rope",
                   "rows",
                   {{"heads", false},

@@ -2,15 +2,14 @@
 //   bytes: experts * hidden * w element, read once a tile of tokens (from L2 after the first); 2 * experts * hidden operations
 //   a token. At one token bound by latency: 16 blocks for R1's 256 experts, each fetching 16 rows (224 KB in bf16). At many
 //   tokens bound by L2's bandwidth, which kTokens divides, and then by float multiply-adds.
-// A tile is (block of kTokens tokens, block of 16 experts). One token is what the registry calls the tile; entries with many
-// tokens may ask for 4.
+// A tile is (block of tile_tokens tokens, block of 16 experts).
 #pragma once
 #include "kernels/router/cuda_dot.h"
 
 namespace r1::cuda {
 
-template <class Config, class Holes, int kTokens = int(Config::tile_tokens)> struct RouterLogits {
-  static constexpr int kThreads = 256;
+template <class Config, class Holes> struct RouterLogits {
+  static constexpr int kThreads = 256, kTokens = int(Config::tile_tokens);
   using Dot = RouterDot<Config, kTokens, kThreads>;
   static constexpr int kSums = kTokens * Dot::kExperts;
   static constexpr int kSharedBytes = Dot::kWarps * kSums * sizeof(float);

@@ -37,12 +37,18 @@ struct Mma {
 using Floats = float __attribute__((vector_size(32)));
 using Words = u32 __attribute__((vector_size(32)));
 
-Floats widen(Words x, int part, int parts) {
-  if (parts == 2)
-    return (Floats)(part ? x & 0xffff0000 : x << 16);
-  const Words magnitude = x >> part * 8 & 0x7f, sign = (x >> part * 8 & 0x80) << 24;
-  const Words nan = (Words)(magnitude == 0x7f) & 0x7fc00000;
-  return (Floats)((Words)((Floats)(magnitude << 20) * 0x1p120f) | nan | sign); // see to_float in convert.h
+// Eight registers' part number `part` of `parts`, as floats.
+__attribute__((always_inline)) inline void widen(const u32* registers, int part, int parts, float* out) {
+  const Words x = *(const Words*)registers;
+  Words bits;
+  if (parts == 2) {
+    bits = part ? x & 0xffff0000 : x << 16;
+  } else { // see to_float in kernels/primitives/cuda/convert.h
+    const Words magnitude = x >> part * 8 & 0x7f, sign = (x >> part * 8 & 0x80) << 24;
+    const Words nan = (Words)(magnitude == 0x7f) & 0x7fc00000;
+    bits = (Words)((Floats)(magnitude << 20) * 0x1p120f) | nan | sign;
+  }
+  *(Words*)out = bits;
 }
 
 // The operands with k in an order of its own, the same for both: parts of registers, then registers.
@@ -65,9 +71,9 @@ template <int kParts> struct Operands {
     }
     for (int part = 0; part < kParts; ++part) {
       for (int m = 0; m < 16; ++m)
-        *(Floats*)&a[m][part * 8] = widen(*(const Words*)a_words[m], part, kParts);
+        widen(a_words[m], part, kParts, &a[m][part * 8]);
       for (int k = 0; k < 8; ++k)
-        *(Floats*)b[part * 8 + k] = widen(*(const Words*)b_words[k], part, kParts);
+        widen(b_words[k], part, kParts, b[part * 8 + k]);
     }
   }
 };

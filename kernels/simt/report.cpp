@@ -2,6 +2,7 @@
 #include "kernels/simt/block.h"
 
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -97,16 +98,21 @@ void fail(Place place, const char* format, ...) {
 
 std::string Block::stray_writes() {
   const size_t end = (shared_bytes + 7) / 8 * 8;
-  sanitizer::unpoison(shared - kGuardBytes, end + 2 * kGuardBytes);
-  for (size_t i = 0; i < kGuardBytes; ++i) {
-    if (shared[-1 - long(i)] != kPoison)
-      return "block " + std::to_string(index) + ": a thread wrote " + std::to_string(i + 1) +
-             " bytes before shared memory";
-    if (shared[end + i] != kPoison)
-      return "block " + std::to_string(index) + ": a thread wrote byte " + std::to_string(end + i) +
-             " of shared memory, which has " + std::to_string(shared_bytes);
-  }
-  return "";
+  const u8 *before = shared - kGuardBytes, *after = shared + end;
+  sanitizer::unpoison(before, end + 2 * kGuardBytes);
+  const auto intact = [](const u8* guard) { // each byte equals the next
+    return guard[0] == kPoison && std::memcmp(guard, guard + 1, kGuardBytes - 1) == 0;
+  };
+  if (intact(before) && intact(after))
+    return "";
+  size_t i = 0;
+  while (before[kGuardBytes - 1 - i] == kPoison && after[i] == kPoison)
+    ++i;
+  const std::string text = "block " + std::to_string(index) + ": a thread wrote ";
+  if (after[i] != kPoison)
+    return text + "byte " + std::to_string(end + i) + " of shared memory, which has " +
+           std::to_string(shared_bytes);
+  return text + std::to_string(i + 1) + " bytes before shared memory";
 }
 
 // What a thread waits for.

@@ -310,7 +310,8 @@ struct Checker {
     }
     if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1))
       return bad("has a bad expert_fraction");
-    if (l.weight_bytes() > kMaxMemory || l.flops_per_token() > kMaxMemory)
+    if (std::max({l.weight_bytes(), l.flops_per_token(), l.position_bytes(), l.flops_per_pair()}) >
+        kMaxMemory)
       return bad("has impossible costs");
     return Status();
   }

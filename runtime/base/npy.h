@@ -1,4 +1,4 @@
-// Writes a float32 matrix as a .npy file (NumPy's format, version 1.0), row by row.
+// Writes a float32 matrix as a .npy file (NumPy's format, version 1.0), row by row, and reads it back.
 #pragma once
 #include "runtime/base/os.h"
 
@@ -17,5 +17,8 @@ private:
   os::OutputFile file_;
   uint64_t rows_left_, columns_;
 };
+
+// All of a file that NpyWriter wrote, row by row; kInvalidArgument where it is of another shape or by another writer.
+Result<std::vector<float>> read_npy(const std::string& path, uint64_t rows, uint64_t columns);
 
 } // namespace r1

@@ -94,6 +94,7 @@ Result<Report> run(Program& program, const Options& options) {
 
   Runner runner{Session(program), options, {}, {}, {}};
   R1_RETURN_IF_ERROR(runner.once(false));
+  (void)profile(program); // kernels run slower for the first time
   for (int i = 0; i < options.repetitions; ++i)
     R1_RETURN_IF_ERROR(runner.once(true));
 
@@ -101,6 +102,10 @@ Result<Report> run(Program& program, const Options& options) {
   r.matrix_after = matrix_rate(device, program.target()).flops_per_second;
   r.bandwidth = (r.bandwidth_before + r.bandwidth_after) / 2;
   r.matrix_rate = (r.matrix_before + r.matrix_after) / 2;
+  if (r.matrix_rate == 0 && options.matrix_rate > 0) {
+    r.matrix_rate = r.matrix_before = r.matrix_after = options.matrix_rate;
+    r.matrix_instruction = "as given";
+  }
 
   double batch = double(options.batch);
   r.prefill_seconds = median(runner.prefills);
@@ -157,7 +162,18 @@ std::vector<ProfileRow> profile(Program& program) {
       row.location = location;
       row.calls += t.calls;
       row.seconds += t.seconds;
-      row.weight_bytes += double(t.calls) * double(l.weight_bytes()) * double(l.expert_fraction());
+      bool logits = std::any_of(l.grid()->begin(), l.grid()->end(), [](const artifact::GridFactor* f) {
+        return f->dim() == artifact::Dim::LogitRows;
+      });
+      double rows = logits ? t.logit_rows : t.tokens;
+      double calls = double(t.calls), tokens = rows / calls;
+      row.tokens += rows;
+      row.weight_bytes += calls * double(l.weight_bytes()) * active(double(l.expert_fraction()), tokens);
+      // A decode step's tokens have a context each; a prefill step's share one, and attend to what is before them.
+      bool shared = entry.kind() == artifact::EntryKind::Prefill;
+      row.cache_bytes += double(l.position_bytes()) * (shared ? t.pairs / tokens : t.pairs);
+      double pairs = shared ? t.pairs - rows * (tokens - 1) / 2 : t.pairs;
+      row.flops += rows * double(l.flops_per_token()) + pairs * double(l.flops_per_pair());
     }
   }
   std::vector<ProfileRow> sorted;
@@ -168,6 +184,12 @@ std::vector<ProfileRow> profile(Program& program) {
            std::tie(a.seconds, b.entry, b.location, b.kernel);
   });
   return sorted;
+}
+
+double floor_seconds(const ProfileRow& row, double bandwidth, double matrix_rate) {
+  double bytes = bandwidth > 0 ? (row.weight_bytes + row.cache_bytes) / bandwidth : 0;
+  double flops = matrix_rate > 0 ? row.flops / matrix_rate : 0;
+  return std::max(bytes, flops);
 }
 
 } // namespace r1::bench

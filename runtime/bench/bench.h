@@ -14,6 +14,7 @@ struct Options {
   int repetitions = 3;
   uint64_t seed = 0;                         // of the prompts
   uint64_t stream_bytes = uint64_t(2) << 30; // memory streamed to measure bandwidth
+  double matrix_rate = 0; // operations a second, where they cannot be measured here: on a GPU
 };
 
 // All times and rates are medians: of prefill over repetitions, of decode over every step.
@@ -38,14 +39,19 @@ struct Report {
 
 Result<Report> run(Program& program, const Options& options);
 
-// Time by launch, for a program opened with DeviceOptions::profile.
+// Time by launch, for a program opened with DeviceOptions::profile. Sums over the calls.
 struct ProfileRow {
   std::string entry, kernel, location; // location with numbers replaced: "layers.*.mlp"
   uint64_t calls = 0;
   double seconds = 0;
-  double weight_bytes = 0; // read in these calls, one token active
+  double tokens = 0;
+  double weight_bytes = 0; // read: routed experts, the expected number of distinct ones
+  double cache_bytes = 0;  // read
+  double flops = 0;
 };
-// What has run since the last call, largest first.
+// What has run since the last call, largest first. run() leaves its measured repetitions.
 std::vector<ProfileRow> profile(Program& program);
+// The least time these calls could have taken on a machine of those rates: bytes and operations overlap at best. 0: unknown.
+double floor_seconds(const ProfileRow& row, double bandwidth, double matrix_rate);
 
 } // namespace r1::bench

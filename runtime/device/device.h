@@ -29,6 +29,9 @@ struct MemoryPlan {
   uint64_t total() const { return weights + cache + arena + other; }
 };
 
+// Told what is about to be allocated, of `available` bytes of "memory" or "GPU memory", before anything is.
+using MemoryReport = std::function<void(const MemoryPlan& plan, uint64_t available, const char* where)>;
+
 struct DeviceOptions {
   int threads = 0;              // CPU; 0: os::default_threads()
   uint32_t cache_sequences = 0; // the cache has room for so many sequences; 0: max_batch
@@ -37,14 +40,17 @@ struct DeviceOptions {
   bool verify_weights = false;  // hash every segment before use; small ones are always hashed
   bool random_weights = false;  // fill the segments that the artifact does not hold (--weights=none)
   uint64_t random_seed = 0;
-  uint64_t memory_limit = 0; // 0: what the system has available
-  bool profile = false;      // every launch alone, timed
+  uint64_t memory_limit = 0;  // 0: what the system has available
+  MemoryReport report_memory; // may be empty
+  bool profile = false;       // every launch alone, timed
 };
 
 struct LaunchTime {
   uint32_t launch; // index in the entry
   double seconds;  // sum over all steps since the last take_profile()
   uint64_t calls;
+  double tokens = 0, logit_rows = 0; // of those steps, added up
+  double pairs = 0;                  // tokens times context of those steps, added up
 };
 
 class Device {

@@ -56,9 +56,13 @@ Status check_write(IoSlot slot, uint64_t first, uint64_t count, uint64_t bytes) 
               (unsigned long long)first, EnumNameIoSlot(slot), (unsigned long long)room);
 }
 
-Status check_memory(const MemoryPlan& memory, uint64_t available, const char* where) {
-  if (memory.total() <= available)
+Status check_memory(const MemoryPlan& memory, uint64_t available, const char* where,
+                    const DeviceOptions& options) {
+  if (memory.total() <= available) {
+    if (options.report_memory)
+      options.report_memory(memory, available, where);
     return Status();
+  }
   auto mib = [](uint64_t bytes) { return double(bytes) / (1 << 20); };
   return fail(Code::kOutOfMemory,
               "the model needs %.0f MiB of %s (weights %.0f, cache %.0f, activations %.0f, other %.0f) "

@@ -22,8 +22,9 @@ Status check_step(const artifact::Artifact& artifact, const artifact::Target& ta
                   const StepShape& shape);
 // Ok where `count` values at `first` fit an input array of `bytes` bytes.
 Status check_write(artifact::IoSlot slot, uint64_t first, uint64_t count, uint64_t bytes);
-// Ok where `memory` fits; `where`: "memory", "GPU memory".
-Status check_memory(const MemoryPlan& memory, uint64_t available, const char* where);
+// Ok, and told to options.report_memory, where `memory` fits; `where`: "memory", "GPU memory".
+Status check_memory(const MemoryPlan& memory, uint64_t available, const char* where,
+                    const DeviceOptions& options);
 
 // Whether the segments of a target are to be hashed at load: where it is asked for, and where it costs milliseconds.
 bool hashes_weights(const artifact::Artifact& artifact, const artifact::Target& target,

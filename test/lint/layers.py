@@ -63,6 +63,9 @@ def rule(path):
         return ("runtime",), ("flatbuffers", "sodium", "pcre2")
     if folder == "tools/r1run":
         return ("runtime",), ("cli", "json")
+    if folder == "tools/simcuda":
+        # A driver for the runtime, made of the emulator.
+        return ("kernels/simt", "runtime/device/cuda"), ()
     return None
 
 

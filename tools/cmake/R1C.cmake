@@ -37,6 +37,12 @@ function(r1c_test name)
     set(ARG_LABEL fast)
   endif()
   r1c_executable(${name} SOURCES ${ARG_SOURCES} LINKS ${ARG_LINKS} GTest::gtest GTest::gtest_main DEPENDS ${ARG_DEPENDS})
+  if(name MATCHES "cuda|simt") # what tools/test.sh repeats under sanitizers
+    if(NOT TARGET cuda-tests)
+      add_custom_target(cuda-tests)
+    endif()
+    add_dependencies(cuda-tests ${name})
+  endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL}
     ENVIRONMENT "R1C_SHARED=${CMAKE_SOURCE_DIR}/../shared;R1C_BUILD=${CMAKE_BINARY_DIR}")

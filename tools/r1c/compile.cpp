@@ -94,9 +94,10 @@ void addCompile(CLI::App& app, int& code) {
   o.jobs = std::max(1u, std::thread::hardware_concurrency());
   command->add_option("folder", o.folder, "Hugging Face folder: config.json, *.safetensors, tokenizer.json")
       ->required();
-  command->add_option("--target", flags->targets,
-                      "Comma-separated: cpu:native, cpu:x86-64-v4, cpu:sapphirerapids, sm_80, sm_90a, sm_120a, ...; "
-                      "sim:sm_90a runs without a GPU, ptx:compute_90 on later ones");
+  command->add_option(
+      "--target", flags->targets,
+      "Comma-separated: cpu:native, cpu:x86-64-v4, cpu:sapphirerapids, sm_80, sm_90a, sm_120a, ...; "
+      "sim:sm_90a runs without a GPU, ptx:compute_90 on later ones");
   command->add_option("-o,--output", o.output, "The artifact; with --stop-after, the module's text");
   command->add_option("--weights", flags->weights, "pack: into the artifact; none: shapes only")
       ->check(CLI::IsMember({"pack", "none", "in-place"}))
@@ -117,11 +118,14 @@ void addCompile(CLI::App& app, int& code) {
                       "import, optimize, select, plan or emit: stop there and print the module");
   command->add_option("--dump-after", flags->dumpAfter,
                       "Phases (comma-separated) or all: print the module to standard error");
-  command->add_option("--emit", flags->emit,
-                      "cuda DIR or llvm DIR: write every kernel's CUDA C++ or optimised LLVM IR there; needs no -o")
+  command
+      ->add_option(
+          "--emit", flags->emit,
+          "cuda DIR or llvm DIR: write every kernel's CUDA C++ or optimised LLVM IR there; needs no -o")
       ->check(CLI::IsMember({"cuda", "llvm"}).application_index(0));
   o.kernelCache = defaultKernelCache();
-  command->add_option("--kernel-cache", o.kernelCache, "Folder of compiled GPU kernels, by content; \"\": none")
+  command
+      ->add_option("--kernel-cache", o.kernelCache, "Folder of compiled GPU kernels, by content; \"\": none")
       ->capture_default_str();
   command->add_flag("--remarks", o.printRemarks, "Print every fusion taken or refused, with its reason");
   command->callback([flags, &code] { code = run(*flags); });

@@ -42,7 +42,8 @@ ordered_json target(const artifact::Target& t) {
   for (const auto* feature : *t.features())
     out["features"].push_back(feature->str());
   for (const auto* k : *t.kernels()) {
-    ordered_json item = {{"name", text(k->name())}, {"family", text(k->family())}, {"fusions", text(k->remark())}};
+    ordered_json item = {
+        {"name", text(k->name())}, {"family", text(k->family())}, {"fusions", text(k->remark())}};
     if (t.device() == artifact::Device::Cpu) {
       item["scratch_bytes"] = k->scratch_bytes();
     } else {
@@ -149,8 +150,12 @@ std::string str(const ordered_json& value) {
 // "  256 threads, 40 registers, ..." of a kernel for a GPU; "" of one for a CPU. Unknown numbers are left out.
 std::string footprint(const ordered_json& kernel) {
   std::string line;
-  for (auto [key, unit] : {std::pair{"threads", " threads"}, {"registers", " registers"}, {"shared_bytes", " B shared"},
-                           {"static_shared_bytes", " B static"}, {"stack_bytes", " B stack"}, {"spill_bytes", " B spilled"}})
+  for (auto [key, unit] : {std::pair{"threads", " threads"},
+                           {"registers", " registers"},
+                           {"shared_bytes", " B shared"},
+                           {"static_shared_bytes", " B static"},
+                           {"stack_bytes", " B stack"},
+                           {"spill_bytes", " B spilled"}})
     if (auto it = kernel.find(key); it != kernel.end() && !it->is_null())
       line += (line.empty() ? "  " : ", ") + str(*it) + unit;
   return line;

@@ -21,7 +21,8 @@ struct ModelArgs {
 };
 
 struct LogitsArgs : ModelArgs {
-  std::string tokens, out;
+  std::string tokens, out, expect;
+  double tolerance = 0;
   int64_t chunk = 0;
   int64_t decode_from = -1;
 };
@@ -31,6 +32,8 @@ struct BenchArgs : ModelArgs {
   int64_t prompt_tokens = 128, new_tokens = 32, batch = 1;
   int repetitions = 3;
   uint64_t stream_mib = 2048;
+  double matrix_tflops = 0;
+  std::string out;
   bool json = false, profile = false;
 };
 

@@ -1,6 +1,8 @@
 // info, check, and how every command opens a model.
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
+
 #include "tools/r1run/commands.h"
 #include "tools/r1run/output.h"
 
@@ -8,11 +10,26 @@ namespace r1run {
 
 using namespace r1;
 
+namespace {
+
+// Before hours of loading: what will be allocated. Small models are not worth a line.
+void print_memory(const MemoryPlan& plan, uint64_t available, const char* where) {
+  auto gib = [](uint64_t bytes) { return double(bytes) / (1 << 30); };
+  if (gib(plan.total()) >= 1)
+    std::fprintf(stderr,
+                 "r1run: %.1f of %.1f GiB of %s: weights %.1f, cache %.1f, activations %.1f, other %.1f\n",
+                 gib(plan.total()), gib(available), where, gib(plan.weights), gib(plan.cache),
+                 gib(plan.arena), gib(plan.other));
+}
+
+} // namespace
+
 Result<std::unique_ptr<Program>> open_program(const ModelArgs& args, int64_t sequences,
                                               DeviceOptions device) {
   device.threads = args.threads;
   device.map_weights = args.map;
   device.verify_weights = args.verify;
+  device.report_memory = print_memory;
   device.memory_limit = args.memory_mib << 20;
   device.cache_sequences = uint32_t(sequences);
   device.cache_tokens = args.context;

@@ -1,8 +1,10 @@
-// logits: ids in, a matrix out.
+// logits: ids in, a matrix out, or compared with one.
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/npy.h"
 #include "tools/r1run/commands.h"
+#include "tools/r1run/output.h"
 
 namespace r1run {
 
@@ -26,7 +28,44 @@ static Result<std::vector<int32_t>> read_tokens(const std::string& path, uint32_
   return ids;
 }
 
+// The difference from what is expected, over all logits: NaN is never lost.
+class Comparison {
+public:
+  Comparison(std::vector<float> expected, size_t columns)
+      : expected_(std::move(expected)), columns_(columns) {}
+
+  void add(const float* row) {
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < columns_; ++i) {
+      double e = expected_[rows_ * columns_ + i], d = double(row[i]) - e;
+      difference += d * d;
+      size += e * e;
+    }
+    if (double error = std::sqrt(difference / size); !(error <= worst_))
+      worst_ = error, worst_row_ = rows_;
+    difference_ += difference;
+    size_ += size;
+    ++rows_;
+  }
+
+  Status finish(const std::string& name, double tolerance) const {
+    double error = std::sqrt(difference_ / size_);
+    std::string text = format("%zu rows differ from %s by %.3g of its norm, at worst %.3g at position %zu",
+                              rows_, name.c_str(), error, worst_, worst_row_);
+    if (!(error <= tolerance))
+      return fail(Code::kInvalidArgument, "%s; %.3g is allowed", text.c_str(), tolerance);
+    return print(text + "\n");
+  }
+
+private:
+  std::vector<float> expected_;
+  size_t columns_, rows_ = 0, worst_row_ = 0;
+  double difference_ = 0, size_ = 0, worst_ = 0;
+};
+
 Status logits(const LogitsArgs& args) {
+  if (args.out.empty() && args.expect.empty())
+    return fail(Code::kInvalidArgument, "logits are asked for by --out, --expect or both");
   R1_ASSIGN_OR_RETURN(auto program, open_program(args, 1));
   const artifact::Model& m = program->model();
   R1_ASSIGN_OR_RETURN(std::vector<int32_t> ids, read_tokens(args.tokens, m.vocab_size()));
@@ -36,10 +75,24 @@ Status logits(const LogitsArgs& args) {
   Session session(*program);
   Interruptible guard(session); // before the file, so that it is removed when interrupted
   R1_ASSIGN_OR_RETURN(int sequence, session.open_sequence());
-  R1_ASSIGN_OR_RETURN(NpyWriter out, NpyWriter::create(args.out, ids.size(), m.vocab_size()));
+  std::optional<NpyWriter> out;
+  if (!args.out.empty()) {
+    R1_ASSIGN_OR_RETURN(NpyWriter writer, NpyWriter::create(args.out, ids.size(), m.vocab_size()));
+    out.emplace(std::move(writer));
+  }
+  std::optional<Comparison> comparison;
+  if (!args.expect.empty()) {
+    R1_ASSIGN_OR_RETURN(std::vector<float> expected, read_npy(args.expect, ids.size(), m.vocab_size()));
+    comparison.emplace(std::move(expected), m.vocab_size());
+  }
   auto sink = [&](int64_t, int64_t rows, const float* logits) -> Status {
-    for (int64_t r = 0; r < rows; ++r)
-      R1_RETURN_IF_ERROR(out.append({logits + r * int64_t(m.logits_stride()), m.vocab_size()}));
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* row = logits + r * int64_t(m.logits_stride());
+      if (out)
+        R1_RETURN_IF_ERROR(out->append({row, m.vocab_size()}));
+      if (comparison)
+        comparison->add(row);
+    }
     return Status();
   };
   Status status = session.prefill(sequence, std::span(ids).first(prefilled), Want::kAll, sink, args.chunk);
@@ -48,7 +101,9 @@ Status logits(const LogitsArgs& args) {
     status = session.decode({&next, 1}, sink);
   }
   R1_RETURN_IF_ERROR(std::move(status));
-  return out.finish();
+  if (out)
+    R1_RETURN_IF_ERROR(out->finish());
+  return comparison ? comparison->finish(args.expect, args.tolerance) : Status();
 }
 
 } // namespace r1run

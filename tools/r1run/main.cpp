@@ -97,7 +97,14 @@ int run(int argc, char** argv) {
   command = app.add_subcommand("logits", "logits at every position, as a .npy file");
   add_model(*command, logits_args);
   command->add_option("--tokens", logits_args.tokens, "a JSON list of token ids")->required();
-  command->add_option("--out", logits_args.out, "float32 [tokens, vocab]")->required();
+  command->add_option("--out", logits_args.out, "float32 [tokens, vocab]");
+  CLI::Option* expect = command->add_option("--expect", logits_args.expect,
+                                            "compare with what another run wrote; fails beyond --tolerance");
+  command
+      ->add_option("--tolerance", logits_args.tolerance,
+                   "norm of the difference over the norm of what is expected; default: 0")
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(expect);
   command->add_option("--chunk", logits_args.chunk, "prefill at most so many tokens a step")
       ->check(CLI::Range(1, 1 << 30));
   command
@@ -121,7 +128,12 @@ int run(int argc, char** argv) {
       ->add_option("--stream-mib", bench_args.stream_mib,
                    "memory streamed to measure bandwidth; default: 2048 MiB")
       ->check(CLI::Range(16, 1 << 20));
+  command
+      ->add_option("--matrix-tflops", bench_args.matrix_tflops,
+                   "10^12 matrix operations a second, for ratios; a GPU's are not measured here")
+      ->check(CLI::Range(0.0, 1e6));
   command->add_flag("--json", bench_args.json, "one JSON object on standard output");
+  command->add_option("--out", bench_args.out, "that object into this file, beside the table");
   command->add_flag("--profile", bench_args.profile, "time of every launch, summed by kernel and place");
   command->callback([&] { status = bench(bench_args); });
 

@@ -37,7 +37,9 @@ template <class Body> int call(Body body) {
 // A call that needs the thread's context; it fails once the device has.
 template <class Body> int call_on_device(Body body) {
   return call([&](Machine& m) -> Error {
-    if (!current_device)
+    // Devices are made anew where nobody uses one, and other threads are not told.
+    auto known = [](const auto& d) { return d.get() == current_device; };
+    if (std::none_of(m.devices.begin(), m.devices.end(), known) || current_device->references == 0)
       return m.refuse(driver::kInvalidContext, "the thread has entered no context");
     if (current_device->error != driver::kSuccess)
       return current_device->error;

@@ -259,6 +259,30 @@ int cuGraphAddKernelNode_v2(driver::Node* node, driver::Graph handle, const driv
   });
 }
 
+int cuGraphAddDependencies_v2(driver::Graph handle, const driver::Node* from, const driver::Node* to,
+                              const driver::EdgeData* edges, size_t count) {
+  return call_on_device([&](Machine& m, Device& device) -> Error {
+    Graph* graph = find(m.graphs, handle);
+    if (!graph)
+      return no_handle(m, "graph");
+    auto number = [&](driver::Node node) {
+      auto same = [&](const auto& n) { return reinterpret_cast<driver::Node>(n.get()) == node; };
+      return size_t(std::find_if(graph->nodes.begin(), graph->nodes.end(), same) - graph->nodes.begin());
+    };
+    for (size_t i = 0; i < count; ++i) {
+      const size_t first = number(from[i]), second = number(to[i]);
+      if (first >= second || second == graph->nodes.size())
+        return m.refuse(driver::kInvalidValue,
+                        "an edge between nodes that are not in the graph, or backwards");
+      if (edges && edges[i].type != 0 && m.config.chip < 90)
+        return m.refuse(driver::kInvalidValue, "a programmatic edge on a chip below 9.0");
+      // A kernel that starts early and waits first does nothing before its predecessor has ended: the same order.
+      graph->nodes[second]->after.push_back(first);
+    }
+    return driver::kSuccess;
+  });
+}
+
 int cuGraphInstantiateWithFlags(driver::Executable* executable, driver::Graph handle, unsigned long long) {
   return call_on_device([&](Machine& m, Device&) -> Error {
     Graph* graph = find(m.graphs, handle);

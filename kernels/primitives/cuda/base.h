@@ -103,11 +103,15 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
 
 } // namespace r1::cuda
 
+#define R1_CHECK_KERNEL(...)                                                                                 \
+  static_assert(__VA_ARGS__::kThreads % 32 == 0 && __VA_ARGS__::kThreads <= 1024);                           \
+  static_assert(__VA_ARGS__::kSharedBytes <= 227 * 1024 && __VA_ARGS__::kMinBlocks > 0);
+
 // R1_CUDA_KERNEL(name, Skeleton): one tile a block. Skeleton gives kThreads, kSharedBytes, kMinBlocks and
 // tile(arguments, tile, shared). At global scope, without a semicolon. R1_CUDA_KERNEL_MAPS is in tma.h.
 #ifdef R1_SIMT
 #define R1_CUDA_KERNEL(name, ...)                                                                            \
-  static_assert(__VA_ARGS__::kThreads % 32 == 0 && __VA_ARGS__::kMinBlocks > 0);                             \
+  R1_CHECK_KERNEL(__VA_ARGS__)                                                                               \
   extern "C" {                                                                                               \
   R1_SIMT_EXPORT void name(void** params) {                                                                  \
     __VA_ARGS__::tile(*static_cast<const ::r1::cuda::Arguments*>(params[0]), ::r1::cuda::block_index(),      \
@@ -121,12 +125,18 @@ R1_DEVICE int lane_index() { return thread_index() % kWarpSize; }
 #else
 // What a cubin does not say of itself, for the compiler to read from it: the first three words of simt::KernelInfo.
 #define R1_CUDA_INFO(name, params, ...)                                                                      \
-  extern "C" __device__ const unsigned name##_info[3] = {__VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes, params};
+  extern "C" __device__ const unsigned name##_info[3] = {__VA_ARGS__::kThreads, __VA_ARGS__::kSharedBytes,   \
+                                                         params};
 #define R1_CUDA_KERNEL(name, ...)                                                                            \
   R1_CUDA_INFO(name, 1, __VA_ARGS__)                                                                         \
+  R1_CHECK_KERNEL(__VA_ARGS__)                                                                               \
   extern "C" __global__ void __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kMinBlocks)               \
       name(const __grid_constant__ ::r1::cuda::Arguments arguments) {                                        \
     extern __shared__ __align__(1024)::r1::cuda::u8 r1_shared[];                                             \
+    ::r1::cuda::allow_next_launch();                                                                         \
+    ::r1::cuda::wait_for_previous_launch();                                                                  \
     __VA_ARGS__::tile(arguments, ::r1::cuda::block_index(), r1_shared);                                      \
   }
 #endif
+
+#include "kernels/primitives/cuda/launch.h" // which kernels begin with

@@ -45,13 +45,13 @@ R1_DEVICE void tma_prefetch(const TensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
 R1_DEVICE void tma_load_2d(void* shared, const TensorMap* map, Barrier* b, int c0, int c1) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes "
+  asm volatile("cp.async.bulk.tensor.2d.shared::cta.global.mbarrier::complete_tx::bytes "
                "[%0], [%1, {%3, %4}], [%2];" ::"r"(shared_address(shared)),
                "l"(map), "r"(shared_address(b)), "r"(c0), "r"(c1)
                : "memory");
 }
 R1_DEVICE void tma_load_3d(void* shared, const TensorMap* map, Barrier* b, int c0, int c1, int c2) {
-  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes "
+  asm volatile("cp.async.bulk.tensor.3d.shared::cta.global.mbarrier::complete_tx::bytes "
                "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(shared_address(shared)),
                "l"(map), "r"(shared_address(b)), "r"(c0), "r"(c1), "r"(c2)
                : "memory");
@@ -75,7 +75,7 @@ template <int N> R1_DEVICE void tma_store_wait() {
 // As R1_CUDA_KERNEL, for a Skeleton with kMaps and tile(arguments, maps, tile, shared).
 #ifdef R1_SIMT
 #define R1_CUDA_KERNEL_MAPS(name, ...)                                                                       \
-  static_assert(__VA_ARGS__::kThreads % 32 == 0 && __VA_ARGS__::kMinBlocks > 0);                             \
+  R1_CHECK_KERNEL(__VA_ARGS__)                                                                               \
   extern "C" {                                                                                               \
   R1_SIMT_EXPORT void name(void** params) {                                                                  \
     __VA_ARGS__::tile(*static_cast<const ::r1::cuda::Arguments*>(params[0]),                                 \
@@ -93,10 +93,13 @@ template <int N> R1_DEVICE void tma_store_wait() {
 #else
 #define R1_CUDA_KERNEL_MAPS(name, ...)                                                                       \
   R1_CUDA_INFO(name, 2, __VA_ARGS__)                                                                         \
+  R1_CHECK_KERNEL(__VA_ARGS__)                                                                               \
   extern "C" __global__ void __launch_bounds__(__VA_ARGS__::kThreads, __VA_ARGS__::kMinBlocks)               \
       name(const __grid_constant__ ::r1::cuda::Arguments arguments,                                          \
            const __grid_constant__ ::r1::cuda::TensorMaps<__VA_ARGS__::kMaps> maps) {                        \
     extern __shared__ __align__(1024)::r1::cuda::u8 r1_shared[];                                             \
+    ::r1::cuda::allow_next_launch();                                                                         \
+    ::r1::cuda::wait_for_previous_launch();                                                                  \
     __VA_ARGS__::tile(arguments, maps.map, ::r1::cuda::block_index(), r1_shared);                            \
   }
 #endif

@@ -75,7 +75,7 @@ public:
   Status open() {
     plan();
     uint64_t available = options_.memory_limit ? options_.memory_limit : os::available_memory();
-    R1_RETURN_IF_ERROR(check_memory(memory_, available, "memory"));
+    R1_RETURN_IF_ERROR(check_memory(memory_, available, "memory", options_));
     R1_RETURN_IF_ERROR(load_image());
     R1_ASSIGN_OR_RETURN(weights_, load_weights(reader_, target_, options_, pool_));
     R1_ASSIGN_OR_RETURN(arena_, os::Memory::allocate(memory_.arena));
@@ -105,8 +105,14 @@ public:
     pool_.run(wave_tiles_, &CpuDevice::work, &step, options_.profile ? ends_.data() : nullptr);
     if (options_.profile) {
       for (size_t i = 0; i < entry.launches.size(); ++i) {
-        entry.times[i].seconds += ends_[i] - begin;
-        entry.times[i].calls += wave_tiles_[i] > 0;
+        LaunchTime& t = entry.times[i];
+        t.seconds += ends_[i] - begin;
+        if (wave_tiles_[i] > 0) {
+          ++t.calls;
+          t.tokens += double(shape.tokens);
+          t.logit_rows += double(shape.logit_rows);
+          t.pairs += double(shape.tokens) * double(shape.context);
+        }
         begin = ends_[i];
       }
     }

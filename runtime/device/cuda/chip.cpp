@@ -42,6 +42,11 @@ bool runs_on(std::string_view processor, Capability device) {
   return device.major == p.major && device.minor >= p.minor;
 }
 
+bool waits_itself(std::string_view processor) {
+  Processor p;
+  return parse(processor, p) && !p.virtual_ && p.major >= 9;
+}
+
 int strength(std::string_view processor) {
   Processor p;
   if (!parse(processor, p))

@@ -14,6 +14,10 @@ struct Capability {
 //   sm_90a       9.0 and nothing else       compute_90    9.0 and anything newer: the driver compiles it
 bool runs_on(std::string_view processor, Capability device);
 
+// True where kernels made for it wait for the launch before them themselves, so that it may still run when they start: native code
+// since sm_90. What the driver compiles was written for older chips and does not.
+bool waits_itself(std::string_view processor);
+
 // Of those that run on one device, the highest is the fastest.
 int strength(std::string_view processor);
 

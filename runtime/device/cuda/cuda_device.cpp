@@ -62,7 +62,7 @@ public:
     R1_ASSIGN_OR_RETURN(uint64_t available, context_->free_memory());
     if (options_.memory_limit)
       available = std::min(available, options_.memory_limit);
-    R1_RETURN_IF_ERROR(check_memory(memory_, available, "GPU memory"));
+    R1_RETURN_IF_ERROR(check_memory(memory_, available, "GPU memory", options_));
     R1_ASSIGN_OR_RETURN(image_, Image::load(*context_, reader_, target_));
     R1_ASSIGN_OR_RETURN(weights_, load_weights(*context_, reader_, target_, image_, options_));
     R1_ASSIGN_OR_RETURN(cache_, DeviceMemory::allocate(*context_, memory_.cache, "the cache"));
@@ -190,7 +190,8 @@ private:
       tokens = std::min<uint64_t>(tokens, e.max_tokens());
       if (tokens > smaller) {
         R1_ASSIGN_OR_RETURN(StepGraph graph,
-                            StepGraph::build(*context_, entry.launches, bucket(entry, tokens)));
+                            StepGraph::build(*context_, entry.launches, bucket(entry, tokens),
+                                             waits_itself(target_.processor()->string_view())));
         entry.graphs.push_back({tokens, std::move(graph)});
       }
       if (tokens == e.max_tokens())
@@ -217,7 +218,7 @@ private:
             dirty_, context_->stream);
     uint64_t tokens = uint64_t(std::max(shape.tokens, shape.logit_rows));
     if (options_.profile) {
-      R1_RETURN_IF_ERROR(time_launches(entry, bucket(entry, tokens)));
+      R1_RETURN_IF_ERROR(time_launches(entry, bucket(entry, tokens), shape));
     } else {
       for (const BucketGraph& b : entry.graphs)
         if (b.tokens >= tokens) {
@@ -234,7 +235,7 @@ private:
     return Status();
   }
 
-  Status time_launches(PreparedEntry& entry, const Bucket& sizes) {
+  Status time_launches(PreparedEntry& entry, const Bucket& sizes, const StepShape& shape) {
     R1_RETURN_IF_ERROR(marks_[0].record());
     for (size_t i = 0; i < entry.launches.size(); ++i) {
       R1_RETURN_IF_ERROR(enqueue(*context_, entry.launches[i], sizes));
@@ -246,8 +247,12 @@ private:
                                  target_.kernels()->Get(l.kernel())->name()->c_str(), l.location()->c_str());
       R1_RETURN_IF_ERROR(marks_[i + 1].wait(doing.c_str()));
       R1_ASSIGN_OR_RETURN(double seconds, Event::seconds(marks_[i], marks_[i + 1]));
-      entry.times[i].seconds += seconds;
-      ++entry.times[i].calls;
+      LaunchTime& t = entry.times[i];
+      t.seconds += seconds;
+      ++t.calls;
+      t.tokens += double(shape.tokens);
+      t.logit_rows += double(shape.logit_rows);
+      t.pairs += double(shape.tokens) * double(shape.context);
     }
     return Status();
   }

@@ -78,6 +78,14 @@ struct NodeParams {
   Context context; // null: the current one
 };
 
+// What an edge between two kernels waits for. All zero: the end of the first. Programmatic: the second may start while the first runs,
+// and waits itself (griddepcontrol.wait).
+struct EdgeData {
+  unsigned char from_port, to_port, type, reserved[5];
+};
+inline constexpr EdgeData kWholeEdge = {};
+inline constexpr EdgeData kProgrammaticEdge = {1, 0, 1, {}};
+
 struct alignas(128) TensorMap {
   uint64_t opaque[16];
 };
@@ -140,6 +148,9 @@ inline constexpr int kVersion = 13000;
   X(cuGraphAddKernelNode, 12000, cuGraphAddKernelNode_v2,                                                    \
     (r1::driver::Node * node, r1::driver::Graph graph, const r1::driver::Node* after, size_t count,          \
      const r1::driver::NodeParams* params))                                                                  \
+  X(cuGraphAddDependencies, 12030, cuGraphAddDependencies_v2,                                                \
+    (r1::driver::Graph graph, const r1::driver::Node* from, const r1::driver::Node* to,                      \
+     const r1::driver::EdgeData* edges, size_t count))                                                       \
   X(cuGraphInstantiateWithFlags, 11040, cuGraphInstantiateWithFlags,                                         \
     (r1::driver::Executable * executable, r1::driver::Graph graph, unsigned long long flags))                \
   X(cuGraphExecDestroy, 10000, cuGraphExecDestroy, (r1::driver::Executable executable))                      \

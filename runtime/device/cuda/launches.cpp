@@ -111,7 +111,7 @@ Status enqueue(const Context& context, const Launch& l, const Bucket& bucket) {
 }
 
 Result<StepGraph> StepGraph::build(const Context& context, const std::vector<Launch>& launches,
-                                   const Bucket& bucket) {
+                                   const Bucket& bucket, bool overlap) {
   const Driver& driver = context.driver;
   constexpr const char* kDoing = "building the graph of a step";
   struct Graph {
@@ -131,7 +131,12 @@ Result<StepGraph> StepGraph::build(const Context& context, const std::vector<Lau
     driver::NodeParams node{nullptr,        blocks(l, bucket), 1,       1,        l.threads, 1, 1,
                             l.shared_bytes, params.pointers,   nullptr, l.kernel, nullptr};
     wave.emplace_back();
-    R1_CUDA(driver, cuGraphAddKernelNode, kDoing, &wave.back(), g.graph, before.data(), before.size(), &node);
+    const bool early = overlap && before.size() == 1;
+    R1_CUDA(driver, cuGraphAddKernelNode, kDoing, &wave.back(), g.graph, early ? nullptr : before.data(),
+            early ? 0 : before.size(), &node);
+    if (early)
+      R1_CUDA(driver, cuGraphAddDependencies, kDoing, g.graph, before.data(), &wave.back(),
+              &driver::kProgrammaticEdge, 1);
   }
   StepGraph step;
   R1_CUDA(driver, cuGraphInstantiateWithFlags, kDoing, &step.executable_, g.graph, 0);

@@ -37,12 +37,13 @@ Result<std::vector<Launch>> prepare(const Context& context, const artifact::Targ
 Status enqueue(const Context& context, const Launch& launch, const Bucket& bucket);
 
 // All launches of an entry, for the sizes of one bucket. What a step changes lies in device memory, so the graph is never
-// changed. Each launch waits for the whole wave before its own.
+// changed. Each launch waits for the whole wave before its own; with `overlap` it may start while a single launch before it drains, for kernels
+// that wait themselves.
 class StepGraph {
 public:
   StepGraph() = default;
   static Result<StepGraph> build(const Context& context, const std::vector<Launch>& launches,
-                                 const Bucket& bucket);
+                                 const Bucket& bucket, bool overlap);
   StepGraph(StepGraph&& other) noexcept { *this = std::move(other); }
   StepGraph& operator=(StepGraph&& other) noexcept;
   ~StepGraph();

@@ -181,3 +181,19 @@ func.func @dispatch_c4_value(%x: tensor<?x32xf32>) {
   %y = kern.dispatch "a" {}(%x) fixed [1, 1] grid [0, 0] rows 0 fusions [] cost {} : (tensor<?x32xf32>) -> tensor<?x32xf32> holes []
   return
 }
+
+// -----
+
+func.func @dispatch_c5_buffer(%x: tensor<?x32xf32>) {
+  // expected-error @+1 {{dispatch_c5}}
+  %y = kern.dispatch "a" {}(%x) fixed [1, 1] grid [0, 1] rows 0 fusions [] cost {} attributes {maps = [#kern.tensor_map<argument = 2, type = bf16, extents = [32, 8], strides = [64], box = [32, 8], swizzle = 64>]} : (tensor<?x32xf32>) -> tensor<?x32xf32> holes []
+  return
+}
+
+// -----
+
+func.func @dispatch_c5_strides(%x: tensor<?x32xf32>) {
+  // expected-error @+1 {{dispatch_c5}}
+  %y = kern.dispatch "a" {}(%x) fixed [1, 1] grid [0, 1] rows 0 fusions [] cost {} attributes {maps = [#kern.tensor_map<argument = 0, type = bf16, extents = [32, 8], strides = [], box = [32, 8], swizzle = 64>]} : (tensor<?x32xf32>) -> tensor<?x32xf32> holes []
+  return
+}

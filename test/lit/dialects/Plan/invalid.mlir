@@ -95,5 +95,12 @@ plan.entry @e tokens 1 logit_rows 1 arena 256 {
 
 // -----
 
+plan.entry @e tokens 1 logit_rows 1 arena 256 {
+  // expected-error @+1 {{launch_c3}}
+  plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] after true at "x" cost {} {maps = [#kern.tensor_map<argument = 1, type = bf16, extents = [32], strides = [], box = [32], swizzle = 0>]}
+}
+
+// -----
+
 // expected-error @+1 {{expects parent op 'plan.entry'}}
 plan.launch @k [] grid [0, 1] after true at "x" cost {}

@@ -21,7 +21,8 @@ std::string imageOf(const CudaKernel& kernel, const char* target) {
 TEST(CodeFacts, OfACubin) {
   if (std::string reason = withoutNvrtc(); !reason.empty())
     GTEST_SKIP() << reason;
-  llvm::Expected<CodeFacts> facts = readCodeFacts(imageOf(scaleKernel("scale", {"Scale", 96, 2048}), "sm_90a"), "scale");
+  llvm::Expected<CodeFacts> facts =
+      readCodeFacts(imageOf(scaleKernel("scale", {"Scale", 96, 2048}), "sm_90a"), "scale");
   ASSERT_TRUE(bool(facts)) << llvm::toString(facts.takeError());
   EXPECT_EQ(facts->threads, 96);
   EXPECT_EQ(facts->sharedBytes, 2048);
@@ -29,6 +30,7 @@ TEST(CodeFacts, OfACubin) {
   EXPECT_GT(facts->registers, 3);
   EXPECT_LT(facts->registers, 64);
   EXPECT_EQ(facts->stackBytes, 0);
+  EXPECT_EQ(facts->staticSharedBytes, 0);
 }
 
 // Shared memory that the source declares, without what the launch gives and without what the system keeps for itself.
@@ -44,12 +46,14 @@ TEST(CodeFacts, OfSharedMemoryInACubin) {
     ASSERT_TRUE(bool(facts)) << llvm::toString(facts.takeError());
     EXPECT_EQ(facts->sharedBytes, 4096) << target;
     EXPECT_GE(facts->staticSharedBytes, 512) << target;
-    EXPECT_LE(facts->staticSharedBytes, 1024) << target << ": more than its own, rounded up to the alignment of what is given";
+    EXPECT_LE(facts->staticSharedBytes, 1024)
+        << target << ": more than its own, rounded up to the alignment of what is given";
   }
 }
 
 TEST(CodeFacts, OfAHostSharedObject) {
-  llvm::Expected<CodeFacts> facts = readCodeFacts(imageOf(scaleKernel("scale", {"Scale", 96, 2048}), "sim:sm_90a"), "scale");
+  llvm::Expected<CodeFacts> facts =
+      readCodeFacts(imageOf(scaleKernel("scale", {"Scale", 96, 2048}), "sim:sm_90a"), "scale");
   ASSERT_TRUE(bool(facts)) << llvm::toString(facts.takeError());
   EXPECT_EQ(facts->threads, 96);
   EXPECT_EQ(facts->sharedBytes, 2048);
@@ -65,7 +69,8 @@ TEST(CodeFacts, OfDamagedCode) {
   ASSERT_FALSE(image.empty());
   EXPECT_NE(factsError(image, "other").find("lacks 'other_info'"), std::string::npos);
   EXPECT_NE(factsError("", "scale"), "");
-  EXPECT_NE(factsError("not an ELF file, but long enough to hold the header of one, in any case", "scale"), "");
+  EXPECT_NE(factsError("not an ELF file, but long enough to hold the header of one, in any case", "scale"),
+            "");
   for (size_t size = 0; size < image.size(); size += 97)
     EXPECT_NE(factsError(llvm::StringRef(image).take_front(size), "scale"), "") << size;
   std::mt19937 random(11);
@@ -95,9 +100,10 @@ TEST(CodeFacts, ACleanLogHasNoComplaint) {
 }
 
 TEST(CodeFacts, SpillsStackFramesAndSerialisedInstructionsAreComplaints) {
-  for (auto [line, spills, stack] : {std::tuple{"    16 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads", 0, 16},
-                                     {"    0 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads", 20, 0},
-                                     {"    552 bytes stack frame, 612 bytes spill stores, 612 bytes spill loads", 1224, 552}}) {
+  for (auto [line, spills, stack] :
+       {std::tuple{"    16 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads", 0, 16},
+        {"    0 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads", 20, 0},
+        {"    552 bytes stack frame, 612 bytes spill stores, 612 bytes spill loads", 1224, 552}}) {
     CodeFacts facts;
     std::vector<std::string> complaints = readAssemblerLog(std::string(kCleanLog) + line + "\n", facts);
     ASSERT_EQ(complaints.size(), 1u) << line;
@@ -106,7 +112,8 @@ TEST(CodeFacts, SpillsStackFramesAndSerialisedInstructionsAreComplaints) {
     EXPECT_EQ(facts.stackBytes, stack);
   }
   CodeFacts facts;
-  std::string serialised = "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to x";
+  std::string serialised = "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions "
+                           "are serialized due to x";
   EXPECT_EQ(readAssemblerLog(kCleanLog + serialised, facts), std::vector<std::string>{serialised});
   EXPECT_TRUE(readAssemblerLog("ptxas info    : (C7400) something harmless", facts).empty());
 }
@@ -126,11 +133,13 @@ TEST(CodeFacts, WhatNoBlockCanHaveIsOverBudget) {
   for (int threads : {0, -1, 31, 48, 1056}) {
     CodeFacts facts = fine;
     facts.threads = threads;
-    EXPECT_EQ(overBudget(facts, hopper), "blocks of " + std::to_string(threads) + " threads, expected whole warps, 1024 threads at most");
+    EXPECT_EQ(overBudget(facts, hopper), "blocks of " + std::to_string(threads) +
+                                             " threads, expected whole warps, 1024 threads at most");
   }
   CodeFacts greedy = fine;
   greedy.threads = 512, greedy.registers = 129;
-  EXPECT_EQ(overBudget(greedy, hopper), "129 registers in each of 512 threads, the chip has 65536 for a block");
+  EXPECT_EQ(overBudget(greedy, hopper),
+            "129 registers in each of 512 threads, the chip has 65536 for a block");
   greedy.registers = 128;
   EXPECT_EQ(overBudget(greedy, hopper), "");
 }

@@ -112,7 +112,9 @@ inline const std::vector<kernels::SourceFile>& headersOfTests() {
 }
 
 inline kernels::Skeleton cudaSkeleton(const char* type) {
-  return {"test_scale", "test", {{"threads", false}, {"shared", false}, {"factor", true}}, {}, 1, 1, nullptr, type, "test/skeletons.h"};
+  return {"test_scale", "test", {{"threads", false}, {"shared", false}, {"factor", true}},
+          {},           1,      1,
+          nullptr,      type,   "test/skeletons.h"};
 }
 
 // y = factor * x by a skeleton of the tests.
@@ -128,7 +130,8 @@ inline CudaKernel scaleKernel(const std::string& name, const ScaleKernel& k) {
   return {{name, &skeleton->second, {k.threads, k.shared, std::bit_cast<int64_t>(k.factor)}, {}}, {}};
 }
 
-inline llvm::Expected<CudaImage> emitCuda(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target, CudaEmitOptions options = {}) {
+inline llvm::Expected<CudaImage> emitCuda(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
+                                          CudaEmitOptions options = {}) {
   options.headers = headersOfTests();
   return emitCudaImage(kernels, target, options);
 }
@@ -136,7 +139,8 @@ inline llvm::Expected<CudaImage> emitCuda(llvm::ArrayRef<CudaKernel> kernels, co
 // A folder that is gone with the test.
 class Folder {
 public:
-  Folder() : path(testing::TempDir() + "r1c-cuda-" + std::to_string(getpid()) + "-" + std::to_string(++count)) {
+  Folder()
+      : path(testing::TempDir() + "r1c-cuda-" + std::to_string(getpid()) + "-" + std::to_string(++count)) {
     std::filesystem::create_directories(path);
   }
   ~Folder() { std::filesystem::remove_all(path); }

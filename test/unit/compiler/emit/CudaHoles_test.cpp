@@ -43,7 +43,8 @@ TEST_F(CudaHoles, ReadTheirOperandsComputeAndStore) {
       %0 = arith.mulf %v, %w : f32  %1 = arith.addf %0, %g : f32  return %1, %v : f32, f32 })"),
                     {{1, bodies.bf16(), Access::Col, 0, 3}, {2, bodies.f32(), Access::Row, 4, 1}},
                     {{4, bodies.f32(), 48, 0}, {5, bodies.bf16(), 56, 8}}};
-  EXPECT_EQ(print({"k", kernels::find_skeleton("rows"), {37, 0, 0, 0, 0, 0}, {map, finish}}), R"(struct Holes {
+  EXPECT_EQ(print({"k", kernels::find_skeleton("rows"), {37, 0, 0, 0, 0, 0}, {map, finish}}),
+            R"(struct Holes {
   template <int V>
   R1_DEVICE static void map(const r1::cuda::Arguments& a, int row, int col, int count, float (&values)[1][V]) {
     float x0[V];
@@ -76,13 +77,17 @@ TEST_F(CudaHoles, ReadTheirOperandsComputeAndStore) {
 }
 
 TEST_F(CudaHoles, WriteBackLast) {
-  HoleSource map{bodies("(%s: f32) -> (f32, f32) { %y = arith.negf %s : f32 return %y, %s : f32, f32 }"), {}, {{4, bodies.f32(), 48, 0}}};
+  HoleSource map{bodies("(%s: f32) -> (f32, f32) { %y = arith.negf %s : f32 return %y, %s : f32, f32 }"),
+                 {},
+                 {{4, bodies.f32(), 48, 0}}};
   std::string text = print({"k", kernels::find_skeleton("rows"), {37, 0, 0, 0, 0, 0}, {map, HoleSource{}}});
   EXPECT_NE(text.find("      y0[i] = values[0][i];\n      values[0][i] = t0;\n"), std::string::npos) << text;
 }
 
 TEST_F(CudaHoles, HaveOneValueForEachAccumulator) {
-  HoleSource epilogue{bodies("(%g: f32, %u: f32) -> f32 { %y = arith.mulf %g, %u : f32 return %y : f32 }"), {}, {{2, bodies.bf16(), 64, 0}}};
+  HoleSource epilogue{bodies("(%g: f32, %u: f32) -> f32 { %y = arith.mulf %g, %u : f32 return %y : f32 }"),
+                      {},
+                      {{2, bodies.bf16(), 64, 0}}};
   std::string text = print({"k", &kDot, {64, 64, 2, 0}, {epilogue}});
   EXPECT_NE(text.find("float (&values)[2][V]) {"), std::string::npos) << text;
   EXPECT_NE(text.find("const float t0 = values[0][i] * values[1][i];"), std::string::npos) << text;
@@ -113,14 +118,20 @@ TEST_F(CudaHoles, EveryOperationHasItsExpression) {
       {"%y = math.absf %x : f32", "const float t0 = r1::cuda::math::abs(x0[i]);"},
       {"%y = math.sin %x : f32", "const float t0 = r1::cuda::math::sin(x0[i]);"},
       {"%y = math.cos %x : f32", "const float t0 = r1::cuda::math::cos(x0[i]);"},
-      {"%y = math.fma %v, %x, %v : f32", "const float t0 = r1::cuda::math::fma(values[0][i], x0[i], values[0][i]);"},
+      {"%y = math.fma %v, %x, %v : f32",
+       "const float t0 = r1::cuda::math::fma(values[0][i], x0[i], values[0][i]);"},
       {"%c = arith.cmpf olt, %v, %x : f32 %y = arith.select %c, %v, %x : f32",
        "const bool t0 = values[0][i] < x0[i];\n      const float t1 = t0 ? values[0][i] : x0[i];"},
-      {"%c = arith.cmpf oge, %v, %x : f32 %y = arith.select %c, %v, %x : f32", "const bool t0 = values[0][i] >= x0[i];"},
-      {"%c = arith.cmpf ole, %v, %x : f32 %y = arith.select %c, %v, %x : f32", "const bool t0 = values[0][i] <= x0[i];"},
-      {"%c = arith.cmpf ogt, %v, %x : f32 %y = arith.select %c, %v, %x : f32", "const bool t0 = values[0][i] > x0[i];"},
-      {"%c = arith.cmpf oeq, %v, %x : f32 %y = arith.select %c, %v, %x : f32", "const bool t0 = values[0][i] == x0[i];"},
-      {"%c = arith.cmpf une, %v, %v : f32 %y = arith.select %c, %v, %x : f32", "const bool t0 = values[0][i] != values[0][i];"},
+      {"%c = arith.cmpf oge, %v, %x : f32 %y = arith.select %c, %v, %x : f32",
+       "const bool t0 = values[0][i] >= x0[i];"},
+      {"%c = arith.cmpf ole, %v, %x : f32 %y = arith.select %c, %v, %x : f32",
+       "const bool t0 = values[0][i] <= x0[i];"},
+      {"%c = arith.cmpf ogt, %v, %x : f32 %y = arith.select %c, %v, %x : f32",
+       "const bool t0 = values[0][i] > x0[i];"},
+      {"%c = arith.cmpf oeq, %v, %x : f32 %y = arith.select %c, %v, %x : f32",
+       "const bool t0 = values[0][i] == x0[i];"},
+      {"%c = arith.cmpf une, %v, %v : f32 %y = arith.select %c, %v, %x : f32",
+       "const bool t0 = values[0][i] != values[0][i];"},
       {"%b = arith.truncf %x : f32 to bf16 %y = arith.extf %b : bf16 to f32",
        "const r1::cuda::bf16 t0 = r1::cuda::to_bf16(x0[i]);\n      const float t1 = r1::cuda::to_float(t0);"},
   };
@@ -141,8 +152,11 @@ TEST_F(CudaHoles, ConstantsKeepTheirBits) {
                                      {"0x7F800000", "r1::cuda::infinity()"},
                                      {"0xFF800000", "-r1::cuda::infinity()"},
                                      {"0x7FC00000", "r1::cuda::nan()"}}) {
-    std::string text = print(finish("%c = arith.constant " + std::string(attribute) + " : f32 %y = arith.addf %v, %c : f32"));
-    EXPECT_NE(text.find("values[0][i] + " + std::string(expected) + ";"), std::string::npos) << attribute << " became\n" << text;
+    std::string text = print(
+        finish("%c = arith.constant " + std::string(attribute) + " : f32 %y = arith.addf %v, %c : f32"));
+    EXPECT_NE(text.find("values[0][i] + " + std::string(expected) + ";"), std::string::npos)
+        << attribute << " became\n"
+        << text;
   }
   std::string text = print(finish("%c = arith.constant -1.0 : f32 %y = arith.negf %c : f32"));
   EXPECT_NE(text.find("= -(-1.0f);"), std::string::npos) << text;
@@ -160,23 +174,30 @@ TEST_F(CudaHoles, ConstantsHoistedOutOfTheBodyAreFound) {
     if (op->getName().getStringRef() == "test.hole")
       body = &op->getRegion(0);
   });
-  std::string text = print({"k", &kMap, {16, 0}, {HoleSource{}, {body, {}, {{0, bodies.f32(), 16, 0}, {1, bodies.f32(), 16, 0}}}}});
+  std::string text =
+      print({"k",
+             &kMap,
+             {16, 0},
+             {HoleSource{}, {body, {}, {{0, bodies.f32(), 16, 0}, {1, bodies.f32(), 16, 0}}}}});
   EXPECT_NE(text.find("const float t0 = values[0][i] + 2.5f;"), std::string::npos) << text;
   EXPECT_NE(text.find("y1[i] = 2.5f;"), std::string::npos) << text;
 }
 
 TEST_F(CudaHoles, WhatHasNoCudaFormIsNamed) {
-  for (auto [ops, name] : {std::pair{"%y = math.erf %x : f32", "math.erf"},
-                           {"%y = arith.maximumf %v, %x : f32", "arith.maximumf"},
-                           {"%c = arith.cmpf ult, %v, %x : f32 %y = arith.select %c, %v, %x : f32", "arith.cmpf"},
-                           {"%h = arith.truncf %x : f32 to f16 %y = arith.extf %h : f16 to f32", "arith.truncf"}})
-    EXPECT_EQ(errorOf(finish(ops)), "kernel k, hole 'finish': operation '" + std::string(name) + "' has no CUDA form");
+  for (auto [ops, name] :
+       {std::pair{"%y = math.erf %x : f32", "math.erf"},
+        {"%y = arith.maximumf %v, %x : f32", "arith.maximumf"},
+        {"%c = arith.cmpf ult, %v, %x : f32 %y = arith.select %c, %v, %x : f32", "arith.cmpf"},
+        {"%h = arith.truncf %x : f32 to f16 %y = arith.extf %h : f16 to f32", "arith.truncf"}})
+    EXPECT_EQ(errorOf(finish(ops)),
+              "kernel k, hole 'finish': operation '" + std::string(name) + "' has no CUDA form");
 }
 
 TEST_F(CudaHoles, BodiesThatDoNotFitTheSkeletonAreADefect) {
   HoleResult result{0, bodies.f32(), 16, 0};
-  for (HoleSource hole : {HoleSource{bodies("(%v: f32, %x: f32) -> f32 { return %v : f32 }"), {}, {result}},
-                          HoleSource{bodies("(%v: f32) -> (f32, f32) { return %v, %v : f32, f32 }"), {}, {result}}}) {
+  for (HoleSource hole :
+       {HoleSource{bodies("(%v: f32, %x: f32) -> f32 { return %v : f32 }"), {}, {result}},
+        HoleSource{bodies("(%v: f32) -> (f32, f32) { return %v, %v : f32, f32 }"), {}, {result}}}) {
     std::string error = errorOf({"k", &kMap, {16, 0}, {HoleSource{}, hole}});
     EXPECT_EQ(error, "kernel k, hole 'finish': its body does not fit the skeleton; this is a defect of r1c");
   }

@@ -26,7 +26,8 @@ TEST(HostCompiler, MakesSharedObjectsFromSourceAndHeaders) {
   ASSERT_TRUE(bool(compiler)) << llvm::toString(compiler.takeError());
   EXPECT_FALSE(compiler->version().empty());
   EXPECT_EQ(compiler->version().find('\n'), std::string::npos);
-  const std::string source = "#include \"a/b/number.h\"\nextern \"C\" int answer() { return R1_NUMBER + 1; }\n";
+  const std::string source =
+      "#include \"a/b/number.h\"\nextern \"C\" int answer() { return R1_NUMBER + 1; }\n";
   llvm::Expected<std::string> image = compiler->compile(source, "answer", kOptions);
   ASSERT_TRUE(bool(image)) << llvm::toString(image.takeError());
   int fd = memfd_create("answer", MFD_CLOEXEC);
@@ -40,7 +41,8 @@ TEST(HostCompiler, MakesSharedObjectsFromSourceAndHeaders) {
 
 // Each has a temporary folder of its own, whose name must not be in the code.
 TEST(HostCompiler, GivesTheSameBytesEachTime) {
-  const std::string source = "#include \"a/b/number.h\"\nextern \"C\" const char* where() { return __FILE__; }\n";
+  const std::string source =
+      "#include \"a/b/number.h\"\nextern \"C\" const char* where() { return __FILE__; }\n";
   std::string images[2];
   for (std::string& image : images) {
     auto compiler = HostCompiler::open(kHeaders);
@@ -68,7 +70,8 @@ TEST(HostCompiler, LeavesNothingBehind) {
 TEST(HostCompiler, ErrorsAreOneLineWithTheKernelAndTheCause) {
   auto compiler = HostCompiler::open(kHeaders);
   ASSERT_TRUE(bool(compiler)) << llvm::toString(compiler.takeError());
-  llvm::Expected<std::string> image = compiler->compile("int f() { return nothing_of_this_name; }\n", "bad_kernel", kOptions);
+  llvm::Expected<std::string> image =
+      compiler->compile("int f() { return nothing_of_this_name; }\n", "bad_kernel", kOptions);
   ASSERT_FALSE(bool(image));
   std::string error = llvm::toString(image.takeError());
   EXPECT_EQ(error.find("bad_kernel: "), 0u) << error;
@@ -80,17 +83,21 @@ TEST(HostCompiler, TheUsersChoiceIsTakenOrRefused) {
   {
     Variable none("R1C_HOST_CXX", "/nonexistent/c++");
     std::string error = openError();
-    EXPECT_EQ(error, "a sim: target needs a C++20 compiler, and there is none called /nonexistent/c++; install clang or g++, or name one "
+    EXPECT_EQ(error, "a sim: target needs a C++20 compiler, and there is none called /nonexistent/c++; "
+                     "install clang or g++, or name one "
                      "in R1C_HOST_CXX");
   }
   {
     Variable broken("R1C_HOST_CXX", "false");
-    EXPECT_NE(openError().find("--version' fails; name another C++20 compiler in R1C_HOST_CXX"), std::string::npos) << openError();
+    EXPECT_NE(openError().find("--version' fails; name another C++20 compiler in R1C_HOST_CXX"),
+              std::string::npos)
+        << openError();
   }
   Variable empty("R1C_HOST_CXX", "");
   EXPECT_EQ(openError(), "");
   Variable nowhere("PATH", "/nonexistent");
-  EXPECT_NE(openError().find("there is none called clang++-22, clang++, g++, c++"), std::string::npos) << openError();
+  EXPECT_NE(openError().find("there is none called clang++-22, clang++, g++, c++"), std::string::npos)
+      << openError();
 }
 
 } // namespace

@@ -54,7 +54,9 @@ TEST(KernelCache, IgnoresDamagedFiles) {
   ASSERT_EQ(files(folder.path).size(), 1u);
   fs::path path = files(folder.path)[0];
   std::string good = readAll(path.string());
-  auto replace = [&](const std::string& bytes) { std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes; };
+  auto replace = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  };
   for (size_t at = 0; at < good.size(); ++at) {
     std::string bad = good;
     bad[at] ^= 1;

@@ -8,14 +8,16 @@ namespace {
 
 const std::vector<kernels::SourceFile> kHeaders = {{"a/b/number.h", "#define R1_NUMBER 7\n"}};
 const std::vector<std::string> kOptions = {"--gpu-architecture=sm_80", "-std=c++20", "--ptxas-options=-v"};
-constexpr char kSource[] = "#include \"a/b/number.h\"\nextern \"C\" __global__ void k(int* x) { x[threadIdx.x] = R1_NUMBER; }\n";
+constexpr char kSource[] =
+    "#include \"a/b/number.h\"\nextern \"C\" __global__ void k(int* x) { x[threadIdx.x] = R1_NUMBER; }\n";
 
 std::string openError() {
   auto nvrtc = Nvrtc::open();
   return nvrtc ? "" : llvm::toString(nvrtc.takeError());
 }
 
-constexpr char kCure[] = "; install it with 'pip install nvidia-cuda-nvrtc' or the CUDA toolkit, or name libnvrtc.so in R1C_NVRTC";
+constexpr char kCure[] =
+    "; install it with 'pip install nvidia-cuda-nvrtc' or the CUDA toolkit, or name libnvrtc.so in R1C_NVRTC";
 
 TEST(Nvrtc, MissingIsOneLineWithTheCure) {
   Variable own("R1C_NVRTC", "/nonexistent");
@@ -32,7 +34,9 @@ TEST(Nvrtc, AFileThatIsNoLibraryIsNamed) {
     EXPECT_NE(error.find(kCure), std::string::npos) << error;
   }
   Variable other("R1C_NVRTC", "libm.so.6"); // loads, and is something else
-  EXPECT_EQ(openError(), "libm.so.6 is not NVRTC of CUDA 12 or newer; install 'nvidia-cuda-nvrtc' or name another in R1C_NVRTC");
+  EXPECT_EQ(
+      openError(),
+      "libm.so.6 is not NVRTC of CUDA 12 or newer; install 'nvidia-cuda-nvrtc' or name another in R1C_NVRTC");
 }
 
 class WithNvrtc : public testing::Test {
@@ -50,7 +54,8 @@ TEST_F(WithNvrtc, CompilesCubinAndPtx) {
   EXPECT_NE(nvrtc->version().find('.'), std::string::npos);
   auto cubin = nvrtc->compile(kSource, "k.cu", kHeaders, kOptions, /*ptx=*/false);
   ASSERT_TRUE(bool(cubin)) << llvm::toString(cubin.takeError());
-  EXPECT_EQ(cubin->code.substr(0, 4), "\x7f" "ELF");
+  EXPECT_EQ(cubin->code.substr(0, 4), "\x7f"
+                                      "ELF");
   EXPECT_NE(cubin->log.find("spill stores"), std::string::npos) << cubin->log;
   auto ptx = nvrtc->compile(kSource, "k.cu", kHeaders, kOptions, /*ptx=*/true);
   ASSERT_TRUE(bool(ptx)) << llvm::toString(ptx.takeError());
@@ -72,7 +77,8 @@ TEST_F(WithNvrtc, ManyThreadsGetTheSameBytes) {
 }
 
 TEST_F(WithNvrtc, ErrorsAreOneLineWithTheKernelAndTheCause) {
-  auto made = nvrtc->compile("extern \"C\" __global__ void k() { nothing_of_this_name; }", "bad.cu", {}, kOptions, /*ptx=*/false);
+  auto made = nvrtc->compile("extern \"C\" __global__ void k() { nothing_of_this_name; }", "bad.cu", {},
+                             kOptions, /*ptx=*/false);
   ASSERT_FALSE(bool(made));
   std::string error = llvm::toString(made.takeError());
   EXPECT_EQ(error.find("bad.cu: NVRTC: "), 0u) << error;

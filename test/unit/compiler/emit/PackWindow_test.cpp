@@ -59,13 +59,16 @@ void expectRowMajor(const MemoryTensors& tensors, const PackJob& job, const std:
           int64_t row = from->transposed ? from->rowBegin + k : from->rowBegin + n - from->destRow;
           int64_t col = from->transposed ? from->colBegin + n - from->destRow : from->colBegin + k;
           if (f8) {
-            ASSERT_EQ(bytes[line + k], k < s.k ? kernels::e4m3_from_f32(tensors.at(from->tensor, row, col)) : 0) << n << " " << k;
+            ASSERT_EQ(bytes[line + k],
+                      k < s.k ? kernels::e4m3_from_f32(tensors.at(from->tensor, row, col)) : 0)
+                << n << " " << k;
             continue;
           }
           float value = k < s.k ? tensors.at(from->tensor, row, col) : 0;
           if (k < s.k && !from->scale.empty())
             value *= tensors.at(from->scale, row / 128, col / 128);
-          ASSERT_EQ(wordAt<uint16_t>(bytes, line + k), kernels::bf16_from_f32(value)) << b << " " << a << " " << n << " " << k;
+          ASSERT_EQ(wordAt<uint16_t>(bytes, line + k), kernels::bf16_from_f32(value))
+              << b << " " << a << " " << n << " " << k;
         }
       }
 }
@@ -90,9 +93,11 @@ TEST(PackWindow, RowMajorOfHeadsTransposedAndNot) {
   tensors.add("kv_b", DataType::F8E4M3, {2 * (24 + 20), 50}, 1);
   tensors.add("kv_b_scale", DataType::F32, {1, 1}, 2);
   PackJob keys = job(PackLayout::RowMajor, {2, 50, 24, 1}, DataType::BF16,
-                     {{"kv_b", "kv_b_scale", 0, 24, 0, 50, true, 0, 0, 0}, {"kv_b", "kv_b_scale", 44, 68, 0, 50, true, 1, 0, 0}});
+                     {{"kv_b", "kv_b_scale", 0, 24, 0, 50, true, 0, 0, 0},
+                      {"kv_b", "kv_b_scale", 44, 68, 0, 50, true, 1, 0, 0}});
   PackJob values = job(PackLayout::RowMajor, {2, 20, 50, 1}, DataType::BF16,
-                       {{"kv_b", "kv_b_scale", 24, 44, 0, 50, false, 0, 0, 0}, {"kv_b", "kv_b_scale", 68, 88, 0, 50, false, 1, 0, 0}});
+                       {{"kv_b", "kv_b_scale", 24, 44, 0, 50, false, 0, 0, 0},
+                        {"kv_b", "kv_b_scale", 68, 88, 0, 50, false, 1, 0, 0}});
   expectRowMajor(tensors, keys, pack({keys}, tensors));
   expectRowMajor(tensors, values, pack({values}, tensors));
 }
@@ -102,8 +107,9 @@ TEST(PackWindow, GateAndUpAreWholeMatricesInManyWindows) {
   MemoryTensors tensors;
   tensors.add("gate", DataType::BF16, {1301, 2050}, 1);
   tensors.add("up", DataType::BF16, {1301, 2050}, 2);
-  PackJob packed = job(PackLayout::RowMajor, {1, 1301, 2050, 2}, DataType::BF16,
-                       {{"gate", "", 0, 1301, 0, 2050, false, 0, 0, 0}, {"up", "", 0, 1301, 0, 2050, false, 0, 1, 0}});
+  PackJob packed =
+      job(PackLayout::RowMajor, {1, 1301, 2050, 2}, DataType::BF16,
+          {{"gate", "", 0, 1301, 0, 2050, false, 0, 0, 0}, {"up", "", 0, 1301, 0, 2050, false, 0, 1, 0}});
   ASSERT_GT(packed.bytes, 10u << 20);
   std::vector<uint8_t> bytes = pack({packed}, tensors, 1);
   expectRowMajor(tensors, packed, bytes);
@@ -132,7 +138,8 @@ TEST(PackWindow, ExpertsKeepTheirBytesAndTheirFactors) {
     for (int64_t a = 0; a < s.accumulators; ++a)
       for (int64_t strip = 0; strip < up(s.n, 16) / 16; ++strip)
         for (int64_t j = 0; j < up(s.k, 128) / 128; ++j)
-          ASSERT_EQ(wordAt<float>(bytes, at++), tensors.at(sourceOf(factors, b, a, 0)->scale, strip * 16 / 128, j))
+          ASSERT_EQ(wordAt<float>(bytes, at++),
+                    tensors.at(sourceOf(factors, b, a, 0)->scale, strip * 16 / 128, j))
               << b << " " << a << " " << strip << " " << j;
   EXPECT_EQ(at * 4, int64_t(bytes.size()));
 }
@@ -144,9 +151,11 @@ TEST(PackWindow, FactorsOfStackedTensorsInManyWindows) {
   tensors.add("a_scale", DataType::F32, {9, 56}, 2);
   tensors.add("b", DataType::F8E4M3, {160, 7168}, 3);
   tensors.add("b_scale", DataType::F32, {2, 56}, 4);
-  std::vector<PackSource> sources = {{"a", "a_scale", 0, 1072, 0, 7168, false, 0, 0, 0}, {"b", "b_scale", 0, 160, 0, 7168, false, 0, 0, 1072}};
+  std::vector<PackSource> sources = {{"a", "a_scale", 0, 1072, 0, 7168, false, 0, 0, 0},
+                                     {"b", "b_scale", 0, 160, 0, 7168, false, 0, 0, 1072}};
   PackShape s{1, 1232, 7168, 1};
-  PackJob weights = job(PackLayout::RowMajorF8, s, DataType::F8E4M3, sources), factors = job(PackLayout::RowScales, s, DataType::F32, sources);
+  PackJob weights = job(PackLayout::RowMajorF8, s, DataType::F8E4M3, sources),
+          factors = job(PackLayout::RowScales, s, DataType::F32, sources);
   expectRowMajor(tensors, weights, pack({weights}, tensors));
   std::vector<uint8_t> bytes = pack({factors}, tensors, 3);
   for (int64_t strip = 0; strip < 77; ++strip)
@@ -162,14 +171,17 @@ TEST(PackWindow, RowsThatCannotShareAFactorAreRefused) {
   MemoryTensors tensors;
   tensors.add("q", DataType::F8E4M3, {256, 256}, 2);
   tensors.add("q_scale", DataType::F32, {2, 2}, 3);
-  PackJob bad = job(PackLayout::RowScales, {1, 16, 256, 1}, DataType::F32, {{"q", "q_scale", 120, 136, 0, 256, false, 0, 0, 0}});
-  llvm::Error error = packSegment({bad}, bad.bytes, tensors, 1, [](llvm::ArrayRef<uint8_t>) { return llvm::Error::success(); });
+  PackJob bad = job(PackLayout::RowScales, {1, 16, 256, 1}, DataType::F32,
+                    {{"q", "q_scale", 120, 136, 0, 256, false, 0, 0, 0}});
+  llvm::Error error = packSegment({bad}, bad.bytes, tensors, 1,
+                                  [](llvm::ArrayRef<uint8_t>) { return llvm::Error::success(); });
   std::string text = llvm::toString(std::move(error));
   EXPECT_NE(text.find("16 rows of packed e4m3 share one"), std::string::npos) << text;
 }
 
 TEST(PackWindow, LayoutsAreReadBackFromTheirNames) {
-  for (PackLayout layout : {PackLayout::RowMajor, PackLayout::RowMajorF8, PackLayout::RowScales, PackLayout::Vnni16, PackLayout::Scales})
+  for (PackLayout layout : {PackLayout::RowMajor, PackLayout::RowMajorF8, PackLayout::RowScales,
+                            PackLayout::Vnni16, PackLayout::Scales})
     EXPECT_EQ(layoutOf(layoutName(layout)), layout);
   EXPECT_EQ(layoutType(PackLayout::RowMajor, DataType::F32), DataType::BF16);
   EXPECT_EQ(layoutType(PackLayout::RowMajorF8, DataType::F32), DataType::F8E4M3);

@@ -237,6 +237,13 @@ TEST_F(BadJobs, FactorsThatAreNotFiniteAreNamed) {
   }
 }
 
+TEST_F(BadJobs, WeightsThatAreNotNumbersAreNamed) {
+  tensors.tensors["q"].bytes[3 * 256 + 7] = 0xff;
+  PackSource q{"q", "q_scale", 0, 256, 0, 256, false, 0, 0, 0};
+  for (PackLayout layout : {PackLayout::Vnni16F8, PackLayout::RowMajorF8})
+    expectError(job(layout, {1, 256, 256, 1}, DataType::F8E4M3, {q}), "q [3, 7] is NaN");
+}
+
 TEST_F(BadJobs, RowsThatCannotShareAFactorAreRefused) {
   PackSource q{"q", "q_scale", 120, 136, 0, 256, false, 0, 0, 0}; // one block of 16, two rows of factors
   expectError(job(PackLayout::Scales, {1, 16, 256, 1}, DataType::F32, {q}),

@@ -81,8 +81,8 @@ TEST(GpuTarget, IsKnownByItsPrefix) {
 }
 
 TEST(GpuTarget, WrongNamesAreRefusedWithTheList) {
-  for (const char* name : {"sm_90", "sm_75", "sm_", "sm_90a ", "sim:", "sim:sm_90", "sim:sim:sm_80", "ptx:sm_90", "ptx:compute_70",
-                           "ptx:compute_90a", "ptx:"}) {
+  for (const char* name : {"sm_90", "sm_75", "sm_", "sm_90a ", "sim:", "sim:sm_90", "sim:sim:sm_80",
+                           "ptx:sm_90", "ptx:compute_70", "ptx:compute_90a", "ptx:"}) {
     std::string error = errorOf(name);
     EXPECT_NE(error.find("target '" + std::string(name) + "': no such GPU"), std::string::npos) << error;
     for (llvm::StringRef chip : gpuChips())

@@ -45,7 +45,8 @@ TEST(Target, MachinesAreReadBackFromTheirNames) {
 }
 
 TEST(Target, WrongNamesAreRefusedByWhoeverKnowsTheKind) {
-  EXPECT_NE(errorOf("tpu").find("target 'tpu': expected cpu:<processor> (cpu:native), a GPU (sm_90a), sim:<GPU> or ptx:<capability>"),
+  EXPECT_NE(errorOf("tpu").find("target 'tpu': expected cpu:<processor> (cpu:native), a GPU (sm_90a), "
+                                "sim:<GPU> or ptx:<capability>"),
             std::string::npos)
       << errorOf("tpu");
   EXPECT_NE(errorOf("sm_91").find("there are sm_80"), std::string::npos);

@@ -23,6 +23,11 @@ struct GateConfig {
     return {experts, top_k, groups, topk_group, kinds[group_score], sigmoid != 0, normalize != 0, scale};
   }
 };
+
+// The same with so many tokens in a tile of logits.
+template <class C, int kTokens> struct Tiled : C {
+  static constexpr long long tile_tokens = kTokens;
+};
 struct NoHoles {};
 
 struct Choice {

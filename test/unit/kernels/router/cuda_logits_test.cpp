@@ -24,15 +24,15 @@ template <class C, int kTokens> void check_tile(int shift) {
   for (const CudaRun& run : cuda_runs()) {
     SCOPED_TRACE(testing::Message() << C::experts << "x" << C::hidden << " type " << C::w_type
                                     << " tokens of a tile " << kTokens << " shift " << shift << " " << run);
-    std::vector<float> got((tokens + 1) * columns, kNan);
+    std::vector<float> got((tokens + kTokens) * columns, kNan);
     const int tiles = (tokens / kTokens + 1) * columns / 16;
-    run_cuda<cuda::RouterLogits<C, NoHoles, kTokens>>(
+    run_cuda<cuda::RouterLogits<Tiled<C, kTokens>, NoHoles>>(
         run,
         {wide.data() + shift, C::w_type == kBF16 ? static_cast<void*>(narrow.data()) : w.data(), got.data()},
         {tokens, 1, 1}, tiles);
-    for (int i = 0; i < (tokens + 1) * columns; ++i)
-      if (i % columns >= C::experts || i / columns == tokens) {
-        ASSERT_TRUE(i / columns == tokens ? std::isnan(got[i]) : got[i] == 0) << "element " << i;
+    for (int i = 0; i < (tokens + kTokens) * columns; ++i)
+      if (i % columns >= C::experts || i / columns >= tokens) {
+        ASSERT_TRUE(i / columns >= tokens ? std::isnan(got[i]) : got[i] == 0) << "element " << i;
       }
     got.resize(tokens * columns);
     expect_close("logits", dense(got, tokens, C::experts, columns), want, 2e-6, 2e-6);
@@ -59,8 +59,8 @@ TEST(CudaRouterLogits, ArithmeticIsFloatNotBf16) {
   std::vector<float> x(64, 1.0f), got(16);
   std::vector<uint16_t> w(128, bf16_from_f32(1.0f));
   w[64] = bf16_from_f32(1.0078125f); // 64 and 64.0078125 are the same bf16
-  run_cuda<cuda::RouterLogits<Config<2, 64, kBF16, 0>, NoHoles>>({}, {x.data(), w.data(), got.data()},
-                                                                 {1, 1, 1}, 1);
+  run_cuda<cuda::RouterLogits<Tiled<Config<2, 64, kBF16, 0>, 1>, NoHoles>>(
+      {}, {x.data(), w.data(), got.data()}, {1, 1, 1}, 1);
   EXPECT_EQ(got[1] - got[0], 0.0078125f);
 }
 
@@ -76,7 +76,8 @@ template <bool kSigmoid, int64_t kType> void check_fused() {
     SCOPED_TRACE(testing::Message() << run);
     std::vector<int32_t> ids[2] = {std::vector<int32_t>(tokens * 6), std::vector<int32_t>(tokens * 6)};
     std::vector<float> scores[2] = {std::vector<float>(tokens * 6), std::vector<float>(tokens * 6)};
-    run_cuda<cuda::RouterLogits<C, NoHoles, 4>>(run, {x.data(), weights, between.data()}, {tokens, 1, 1}, 12);
+    run_cuda<cuda::RouterLogits<Tiled<C, 4>, NoHoles>>(run, {x.data(), weights, between.data()},
+                                                       {tokens, 1, 1}, 12);
     run_cuda<cuda::RouterTopk<C, NoHoles>>(
         run, {between.data(), bias.data(), ids[0].data(), scores[0].data()}, {tokens, 1, 1}, tokens);
     run_cuda<cuda::RouterFused<C, NoHoles>>(

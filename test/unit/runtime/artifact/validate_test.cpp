@@ -47,6 +47,7 @@ TEST(Validate, EveryFieldIsChecked) {
        [&](ArtifactT& a) { launch(a).grid = std::vector<GridFactor>(9, {Dim::Const, UINT32_MAX}); }},
       {"expert fraction", [&](ArtifactT& a) { launch(a).expert_fraction = NAN; }},
       {"weight bytes", [&](ArtifactT& a) { launch(a).weight_bytes = UINT64_MAX; }},
+      {"position bytes", [&](ArtifactT& a) { launch(a).position_bytes = UINT64_MAX; }},
       {"target segments", [](ArtifactT& a) { a.targets[0]->segments = {1}; }},
       {"no targets", [](ArtifactT& a) { a.targets.clear(); }},
       {"device", [](ArtifactT& a) { a.targets[0]->device = Device(7); }},

@@ -33,6 +33,11 @@ TEST(Npy, HeaderAndRows) {
     float value;
     memcpy(&value, bytes.data() + data + columns * 4, 4);
     EXPECT_EQ(value, -2);
+    auto read = read_npy(path, 2, columns);
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_EQ(read->size(), 2 * columns);
+    EXPECT_EQ((*read)[columns], -2);
+    EXPECT_EQ(read_npy(path, 3, columns).status().code(), Code::kInvalidArgument);
     unlink(path.c_str());
   }
 }

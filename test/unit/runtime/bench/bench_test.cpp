@@ -57,8 +57,15 @@ TEST(Bench, ProfileSumsByPlace) {
     }
     if (rows[i].entry == "Decode 3" && rows[i].kernel == "scan")
       scans += rows[i].calls;
+    EXPECT_GT(rows[i].flops, 0);
+    EXPECT_EQ(floor_seconds(rows[i], 0, 1000), rows[i].flops / 1000);
+    if (rows[i].weight_bytes > 0) {
+      EXPECT_EQ(rows[i].kernel, "logits");
+      EXPECT_EQ(rows[i].weight_bytes, double(rows[i].calls) * testing::kVocab * 4);
+      EXPECT_EQ(floor_seconds(rows[i], 1, 0), rows[i].weight_bytes);
+    }
   }
-  EXPECT_EQ(scans, 2u * 20 * 4) << "two layers, 20 steps, a warming run and three measured ones";
+  EXPECT_EQ(scans, 2u * 20 * 3) << "two layers, 20 steps, three measured runs";
   EXPECT_TRUE(profile(*program).empty());
 }
 

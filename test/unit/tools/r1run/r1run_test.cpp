@@ -127,6 +127,34 @@ TEST_F(R1run, LogitsByEveryWayAreTheSame) {
   }
 }
 
+TEST_F(R1run, LogitsAreComparedWithWhatIsExpected) {
+  std::string tokens = temporary("ids.json"), out = temporary("expected.npy"), json = "[5,6,7]";
+  testing::write_file(tokens, {reinterpret_cast<const uint8_t*>(json.data()), json.size()});
+  std::string command = "logits " + model + " --tokens " + tokens;
+  expect_error(run(command), 1, "--expect");
+  expect_error(run(command + " --out " + out + " --tolerance 0.5"), 2, "--expect");
+  ASSERT_EQ(run(command + " --out " + out).code, 0);
+  Ran same = run(command + " --decode-from 1 --expect " + out);
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_NE(same.out.find("3 rows differ"), std::string::npos) << same.out;
+  const std::string bytes = text_of(out);
+  const auto expect = [&](float value, const char* tolerance, int code) {
+    std::string changed = bytes;
+    memcpy(changed.data() + changed.size() - 4, &value, 4);
+    testing::write_file(out, {reinterpret_cast<const uint8_t*>(changed.data()), changed.size()});
+    Ran ran = run(command + " --expect " + out + " --tolerance " + tolerance);
+    EXPECT_EQ(ran.code, code) << ran.err;
+    EXPECT_NE((code ? ran.err : ran.out).find("at position 2"), std::string::npos) << ran.err;
+  };
+  float last;
+  memcpy(&last, bytes.data() + bytes.size() - 4, 4);
+  expect(last * 2 + 1, "0", 1);
+  expect(last * 2 + 1, "1", 0);
+  expect(NAN, "1", 1);
+  testing::write_file(tokens, {reinterpret_cast<const uint8_t*>("[1,2]"), 5});
+  expect_error(run(command + " --expect " + out), 1, "shape (2, ");
+}
+
 TEST_F(R1run, LogitsRefusesWithoutLeavingAFile) {
   std::string tokens = temporary("ids.json"), out = temporary("never.npy");
   for (const char* json : {"[]", "{", "[1.5]", "[320]", "[-1]", "[\"1\"]", "1", "[1,2,"}) {

@@ -13,8 +13,9 @@ TEST(Memory, IsAlignedAndFullOfNan) {
     uintptr_t p = memory.allocate(bytes);
     ASSERT_NE(p, 0u);
     EXPECT_EQ(p % 256, 0u);
-    if (bytes >= 4)
+    if (bytes >= 4) {
       EXPECT_TRUE(std::isnan(*reinterpret_cast<float*>(p + bytes / 4 * 4 - 4)));
+    }
   }
 }
 

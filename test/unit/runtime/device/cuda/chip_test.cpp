@@ -25,6 +25,13 @@ TEST(Chip, CodeRunsWhereItWasMadeFor) {
         << c.processor << " on " << c.device.major << "." << c.device.minor;
 }
 
+TEST(Chip, OnlyNativeCodeSince90WaitsItself) {
+  for (const char* processor : {"sm_90", "sm_90a", "sm_100f", "sm_121a"})
+    EXPECT_TRUE(waits_itself(processor)) << processor;
+  for (const char* processor : {"sm_80", "sm_89", "compute_90", "compute_120", "x86-64"})
+    EXPECT_FALSE(waits_itself(processor)) << processor;
+}
+
 TEST(Chip, TheMostSpecialCodeIsTheFastest) {
   const char* ascending[] = {"x86-64", "compute_80", "compute_90", "sm_80",
                              "sm_86",  "sm_90",      "sm_100f",    "sm_90a"};

@@ -7,6 +7,9 @@
 #include <cuda.h>
 #include <cudaTypedefs.h>
 #include <type_traits>
+#endif
+
+#if defined(R1C_CUDA_H) && CUDA_VERSION >= 13000
 
 namespace r1::driver {
 namespace {
@@ -72,7 +75,6 @@ R1_EQUAL(kSwizzle128, CU_TENSOR_MAP_SWIZZLE_128B)
 R1_EQUAL(kMapPromoteL2To256, CU_TENSOR_MAP_L2_PROMOTION_L2_256B)
 R1_EQUAL(CU_TENSOR_MAP_INTERLEAVE_NONE, 0)
 R1_EQUAL(CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE, 0)
-static_assert(kVersion <= CUDA_VERSION);
 
 // Parameters agree where they are passed alike: pointers of any kind as pointers, enums as int.
 template <class Ours, class Theirs> constexpr bool alike() {
@@ -101,5 +103,5 @@ TEST(DriverApi, IsTheToolkits) { SUCCEED() << "checked while it was compiled"; }
 } // namespace
 } // namespace r1::driver
 #else
-TEST(DriverApi, IsTheToolkits) { GTEST_SKIP() << "no CUDA toolkit here to compare with"; }
+TEST(DriverApi, IsTheToolkits) { GTEST_SKIP() << "no CUDA toolkit of version 13 here to compare with"; }
 #endif

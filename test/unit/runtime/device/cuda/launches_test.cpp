@@ -48,11 +48,12 @@ void expect_right(Program& program) {
   std::vector<int32_t> ids;
   for (int i = 0; i < 150; ++i)
     ids.push_back(i * 7 % testing::kVocab);
-  Status s = session.prefill(*session.open_sequence(), ids, Want::kLast, [&](int64_t, int64_t, const float* row) {
-    for (int j = 0; j < testing::kVocab; ++j)
-      EXPECT_EQ(row[j], testing::expected_logit(ids, j));
-    return Status();
-  });
+  Status s =
+      session.prefill(*session.open_sequence(), ids, Want::kLast, [&](int64_t, int64_t, const float* row) {
+        for (int j = 0; j < testing::kVocab; ++j)
+          EXPECT_EQ(row[j], testing::expected_logit(ids, j));
+        return Status();
+      });
   EXPECT_TRUE(s.ok()) << s.message();
 }
 
