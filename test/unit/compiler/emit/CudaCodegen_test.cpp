@@ -184,7 +184,8 @@ TEST_F(Assembler, SpillsAreRefused) {
 
 // The driver translates PTX for a chip that need not be the one it was tried on.
 TEST_F(Assembler, SpillsOfPtxAreTold) {
-  llvm::Expected<CudaImage> image = emitCuda({scaleKernel("greedy", {"Spills", 1024})}, gpu("ptx:compute_80"));
+  llvm::Expected<CudaImage> image =
+      emitCuda({scaleKernel("greedy", {"Spills", 1024})}, gpu("ptx:compute_80"));
   ASSERT_TRUE(bool(image)) << llvm::toString(image.takeError());
   EXPECT_GT(image->kernels[0].facts.spillBytes, 0);
   EXPECT_GT(image->kernels[0].facts.stackBytes, 0);
