@@ -31,7 +31,7 @@ module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
 
 // Few sequences at most: one entry is enough.
 // CHECK-LABEL: module attributes {r1.chip = 80 : i64, r1.machine = "cuda"}
-// CHECK: func.func @decode(
+// CHECK-NEXT: func.func @decode(
 // CHECK-SAME: r1.max_tokens = 16 : i64
 // CHECK-NOT: func.func
 module attributes {r1.machine = "cuda", r1.chip = 80 : i64} {
@@ -44,7 +44,7 @@ module attributes {r1.machine = "cuda", r1.chip = 80 : i64} {
 
 // A CPU's kernels are the same for few and many.
 // CHECK-LABEL: module attributes {r1.machine = "cpu"}
-// CHECK: func.func @decode(
+// CHECK-NEXT: func.func @decode(
 // CHECK-SAME: r1.max_tokens = 64 : i64
 // CHECK-NOT: func.func
 module attributes {r1.machine = "cpu"} {
