@@ -19,8 +19,10 @@ using llvm::support::endian::read32le;
 constexpr uint8_t kFrameSize = 0x11, kRegisterCount = 0x2f;
 constexpr uint8_t kSized = 4; // the attribute's value is a number of bytes that follow
 
+// From sm_90 on the system has a piece of a block's shared memory for itself, which no limit counts, and a kernel's section begins with it.
+constexpr llvm::StringLiteral kReserved = ".nv.shared.reserved.0";
+constexpr int64_t kReservedBytes = 1024;
 constexpr int64_t kRegistersOfBlock = 65536; // of every chip since sm_50
-constexpr int kSystemSharedBytes = 1024;
 
 // Calls f(attribute, bytes) for every attribute with bytes.
 template <class F> void attributes(llvm::ArrayRef<uint8_t> section, F f) {
@@ -76,14 +78,14 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
       facts.params = read32le(bytes->data() + at + 8);
     }
   }
-  bool systemShared = false;
+  bool reserved = false;
   for (const auto& section : *sections) {
     auto name = file->getSectionName(section);
     if (!name)
       return name.takeError();
+    reserved |= *name == kReserved;
     if (*name == (".nv.shared." + symbol).str())
       facts.staticSharedBytes = section.sh_size;
-    systemShared |= *name == ".nv.shared.reserved.0";
     if (*name != ".nv.info")
       continue;
     auto bytes = file->getSectionContents(section);
@@ -98,9 +100,10 @@ llvm::Expected<CodeFacts> readCodeFacts(llvm::StringRef elf, llvm::StringRef sym
         facts.stackBytes = read32le(data.data() + 4);
     });
   }
-  // Where the chip keeps some shared memory for itself, every kernel's section begins with it; no block's limit counts it.
-  if (systemShared)
-    facts.staticSharedBytes = std::max(0, facts.staticSharedBytes - kSystemSharedBytes);
+  if (reserved && facts.staticSharedBytes > 0)
+    facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes - kReservedBytes);
+  if (facts.registers >= 0) // a cubin, which has no section where there is nothing
+    facts.staticSharedBytes = std::max<int64_t>(0, facts.staticSharedBytes);
   if (facts.threads < 0)
     return llvm::createStringError("the code of " + symbol + " lacks '" + infoName +
                                    "'; this is a defect of r1c");

@@ -164,7 +164,7 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
   std::optional<llvm::Error> failure;
   std::atomic<size_t> next = 0;
   std::atomic<bool> stop = false;
-  Progress progress("compiling kernels for " + target.name, kernels.size());
+  Progress progress("compiling kernels for " + target.name, kernels.size(), Progress::Unit::Items);
   auto one = [&](size_t i) -> llvm::Error {
     if (llvm::Error error = checkInterrupt())
       return error;

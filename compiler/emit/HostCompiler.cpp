@@ -53,7 +53,7 @@ llvm::Expected<HostCompiler> HostCompiler::open(llvm::ArrayRef<kernels::SourceFi
   if (!asked.empty())
     names = {asked};
   for (llvm::StringRef name : names)
-    if (auto found = llvm::sys::findProgramByName(name)) {
+    if (auto found = llvm::sys::findProgramByName(name); found && llvm::sys::fs::can_execute(*found)) {
       result.program = *found;
       break;
     }

@@ -1,4 +1,4 @@
-// One line on stderr that says how far a stream of known length is; silent where stderr is no terminal.
+// One line on stderr that says how far work of known size is; silent where stderr is no terminal.
 #pragma once
 #include "llvm/ADT/StringRef.h"
 #include <chrono>
@@ -9,15 +9,17 @@ namespace r1 {
 
 class Progress {
 public:
-  Progress(llvm::StringRef what, uint64_t totalBytes);
+  enum class Unit { Bytes, Items };
+  Progress(llvm::StringRef what, uint64_t total, Unit unit = Unit::Bytes);
   ~Progress(); // wipes the line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void advance(uint64_t bytes); // draws at most ten times a second
+  void advance(uint64_t amount); // draws at most ten times a second
 
 private:
   std::string what;
+  Unit unit;
   uint64_t total, done = 0;
   bool terminal;
   std::chrono::steady_clock::time_point start, drawn;

@@ -109,7 +109,7 @@ struct GroupedGemmParams {
   int64_t x_stride, gather, accumulators;
   int64_t max_active; // of the entry: min(experts, max_tokens * top_k)
   int64_t tile_n;
-  int64_t tile_m; // rows of an expert that go together on a GPU; a CPU tile takes all
+  int64_t tile_m = 0; // rows of an expert that go together on a GPU; a CPU tile takes all
 };
 
 // ---- router. `groups` layout, i32: [0] number of active experts A; [1 .. 1+experts) ids of the active
@@ -132,8 +132,8 @@ struct RouterParams {
   int64_t sigmoid, group_score, has_bias, normalize;
   double scale;
   int64_t x_stride, w_type;
-  int64_t
-      tile_tokens; // of router/logits on a GPU: tile = (block of so many tokens, block of 16 experts); 1 on a CPU
+  // Of router/logits on a GPU, where a tile is (block of so many tokens, block of 16 experts); 1 on a CPU.
+  int64_t tile_tokens = 1;
 };
 
 // ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then

@@ -30,10 +30,10 @@ struct Skeleton {
   std::vector<HoleSpec> holes;   // in the order of the skeleton's hole array
   int fixed_inputs;              // leading buffers the skeleton reads
   int fixed_outputs;             // then buffers it writes itself
-  // Bytes of scratch a thread needs, params in struct order. Largest over all ISA levels.
+  // Bytes of scratch a thread needs, params in struct order. Largest over all ISA levels. Null: there is no CPU form.
   int64_t (*scratch_bytes)(const int64_t* params);
   // The template in namespace r1::cuda that is the skeleton on a GPU, and the header that holds it.
-  std::string_view cuda_type, cuda_header;
+  std::string_view cuda_type = {}, cuda_header = {};
   bool cuda_maps = false; // it copies with tensor maps: R1_CUDA_KERNEL_MAPS
 };
 

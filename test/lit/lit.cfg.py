@@ -1,5 +1,8 @@
 # How `lit` runs the tests of this folder: README.md. Values of one build folder come from lit.site.cfg.py.
+import ctypes
+import glob
 import os
+import shutil
 
 import lit.formats
 
@@ -27,6 +30,42 @@ for feature, needed in (("avx2", ["avx2", "fma"]), ("avx512", ["avx512f", "avx51
                         ("amx", ["amx_tile", "amx_bf16"])):
     if all(flag in flags for flag in needed):
         config.available_features.add(feature)
+
+# What r1c compiles kernels with: NVRTC for a GPU, where compiler/emit/Nvrtc.cpp would find it, and any C++ compiler for a simulated one.
+for name in ("R1C_NVRTC", "CUDA_HOME", "CUDA_PATH", "R1C_HOST_CXX", "LD_LIBRARY_PATH"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+# Compiled kernels are kept from test to test and from run to run, apart from the user's.
+config.environment["R1C_CACHE"] = config.build + "/test/kernel-cache"
+
+
+def loads(library):
+    try:
+        ctypes.CDLL(library)
+        return True
+    except OSError:
+        return False
+
+
+def nvrtc():
+    own = os.environ.get("R1C_NVRTC")
+    if own:
+        return [own] if os.path.isfile(own) else glob.glob(own + "/libnvrtc.so*")
+    homes = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
+    return (["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"] +
+            [path for home in homes + ["/usr/local/cuda"] for path in glob.glob(home + "/lib*/libnvrtc.so*")] +
+            glob.glob(config.source + "/build/cuda/nvidia/cu*/lib/libnvrtc.so*"))
+
+
+library = next((path for path in nvrtc() if loads(path)), None)
+if library:
+    config.available_features.add("nvrtc")
+    config.substitutions.append(("%nvrtc", library))
+own = os.environ.get("R1C_HOST_CXX")
+compiler = next((name for name in ([own] if own else ["clang++-22", "clang++", "g++", "c++"]) if shutil.which(name)), None)
+if compiler:
+    config.available_features.add("hostcxx")
+    config.substitutions.append(("%hostcxx", compiler))
 
 # Data too big to ship lies beside the checkout; where it is absent, tests that say `REQUIRES: shared` do not run.
 shared = os.environ.get("R1C_SHARED", config.source + "/../shared")

@@ -40,7 +40,11 @@ class Builder:
         family = pathlib.PurePath(test).parts[3]
         named = {"simt": "libR1SIMT.a", family: f"libr1c-kernels-{family}.a", "registry": "libr1c-kernels-registry.a"}
         paths = [self.build / "kernels" / folder / name for folder, name in named.items()]
-        return [str(path) for path in paths if path.is_file()]
+        built = [path for path in paths if (self.root / "kernels" / path.parent.name / "CMakeLists.txt").is_file()]  # primitives are headers
+        for path in built:
+            if not path.is_file():
+                raise Broken(f"{path} is not built")
+        return list(map(str, built))
 
     def compile(self, folder, test, defines, patterns, fault=None):
         """The program with the tests of `patterns` in `folder`, which must be empty."""

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Removes a barrier, loosens a wait, shifts an index: one fault at a time, and asks that the kernels' own tests notice.
 
-  run.py --build BUILD [--all] [PATTERN...]   faults by name, GROUP/NAME, with * and ?; without one the fast ones, or --all
+  run.py --build BUILD [--all] [PATTERN...]   faults by name, GROUP/NAME, with * and ?; without one those marked `fast`, or, where
+                                              BUILD has a sanitizer, those that need it; or --all
   run.py --check                              holds the table against the tree, builds nothing
 
 BUILD is a build folder whose libraries of the kernels are built. Exit code 1 if a fault was missed, a control failed, or the table is stale.
@@ -21,18 +22,21 @@ import table
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def chosen(faults, arguments):
+def chosen(faults, arguments, sanitize):
     if arguments.patterns:
         return [f for f in faults if any(fnmatch.fnmatchcase(f.title, p) for p in arguments.patterns)]
+    if sanitize and not arguments.all:
+        return [f for f in faults if f.needs and f.needs in sanitize]
     return faults if arguments.all else [f for f in faults if f.fast]
 
 
 def controls(faults):
-    """(group, a fault of it, all patterns its faults name): without a fault these tests must pass."""
-    groups = {}
+    """(title, test, defines, all patterns that faults name): without a fault these tests must pass."""
+    programs = {}
     for fault in faults:
-        groups.setdefault(fault.group, []).append(fault)
-    return [(group, rows[0], tuple(sorted({p for f in rows for p in f.tests}))) for group, rows in groups.items()]
+        programs.setdefault((fault.test, fault.defines), set()).update(fault.tests)
+    return [(" ".join((test.removeprefix("test/unit/"), *defines)), test, defines, tuple(sorted(patterns)))
+            for (test, defines), patterns in programs.items()]
 
 
 class Matrix:
@@ -53,11 +57,11 @@ class Matrix:
                 path.unlink()
         return how, f"{compile_time:.1f}+{run_time:.1f} s  {complaint}".rstrip()
 
-    def control(self, group, fault, patterns):
-        how, text = self._try(f"control-{group}", fault.test, fault.defines, patterns, 600)
+    def control(self, title, test, defines, patterns):
+        how, text = self._try(f"control {title}", test, defines, patterns, 600)
         if how:
-            self.bad.append(f"control {group}")
-        print(f"{'pass' if not how else 'FAIL':8}{'control':10}{group:42} {how} {text}".rstrip(), flush=True)
+            self.bad.append(f"control {title}")
+        print(f"{'pass' if not how else 'FAIL':8}{'control':10}{title:52} {how} {text}".rstrip(), flush=True)
 
     def fault(self, fault):
         """True if it was caught."""
@@ -65,7 +69,7 @@ class Matrix:
         verdict = "BROKEN" if how == "BROKEN" else "caught" if how else "MISSED"
         if verdict != "caught":
             self.bad.append(fault.title)
-        print(f"{verdict:8}{fault.kind:10}{fault.title:42} {how} {text}", flush=True)
+        print(f"{verdict:8}{fault.kind:10}{fault.title:52} {how} {text}", flush=True)
         return verdict == "caught"
 
 
@@ -80,16 +84,17 @@ def main():
     arguments = parser.parse_args()
     faults = table.load(ROOT)
     if arguments.check:
+        table.self_test()
         print(f"{len(faults)} faults, each text found once")
         return 0
     if not arguments.build:
         parser.error("--build is needed")
     with tempfile.TemporaryDirectory(prefix="r1c-mutation-") as work:
         builder = program.Builder(ROOT, arguments.build, work, arguments.optimize)
-        rows = chosen(faults, arguments)
+        rows = chosen(faults, arguments, builder.sanitize)
         skipped = [f for f in rows if f.needs and f.needs not in builder.sanitize]
         for fault in skipped:
-            print(f"{'skipped':8}{fault.kind:10}{fault.title:42} needs the {fault.needs} sanitizer")
+            print(f"{'skipped':8}{fault.kind:10}{fault.title:52} needs the {fault.needs} sanitizer")
         rows = [f for f in rows if f not in skipped]
         if not rows:
             print("no fault to try")

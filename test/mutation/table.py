@@ -7,7 +7,7 @@ import re
 import tomllib
 
 KINDS = ("barrier", "wait", "guard", "index", "mask", "rounding")
-FIELDS = {"name", "kind", "file", "find", "replace", "tests", "fast", "needs", "limit"}
+FIELDS = {"name", "kind", "file", "find", "replace", "tests", "defines", "fast", "needs", "limit"}
 TEST = re.compile(r"\bTEST\((\w+), (\w+)\)")
 
 
@@ -70,8 +70,8 @@ def read(text, group):
     for row in table.get("fault", []):
         if set(row) - FIELDS or not {"name", "kind", "file", "find", "replace", "tests"} <= set(row):
             raise Stale(f"{group}/{row.get('name', '?')}: fields are {sorted(row)}; known: {sorted(FIELDS)}")
-        row["tests"] = tuple(row["tests"])
-        faults.append(Fault(group=group, test=table["test"], defines=tuple(table.get("defines", ())), **row))
+        row["tests"], row["defines"] = tuple(row["tests"]), tuple(row.get("defines", table.get("defines", ())))
+        faults.append(Fault(group=group, test=table["test"], **row))
     return faults
 
 
@@ -103,3 +103,29 @@ def load(root):
         faults += read(path.read_text(), path.stem)
     check(faults, root)
     return faults
+
+
+def self_test():
+    """A table that is wrong must be found out, and a test left out must stay out."""
+    good = dict(name="a", kind="wait", file="kernels/fill/cuda.h", find="x", replace="y", tests=["S.A"])
+
+    def fault(**changes):
+        row = {**good, **changes}
+        rows = "".join(f"{key} = {value!r}\n" for key, value in row.items() if value is not None)
+        return read(f"test = 't.cpp'\n[[fault]]\n{rows}", "seed")[0]
+
+    def refused(action):
+        try:
+            action()
+        except Stale:
+            return True
+        return False
+
+    assert mutate("a x b", fault()) == "a y b"
+    assert refused(lambda: mutate("a b", fault())), "a text that is not there"
+    assert refused(lambda: mutate("x x", fault())), "a text that is there twice"
+    assert refused(lambda: fault(find=None)), "a row without its text"
+    assert refused(lambda: fault(because="so")), "a field that nobody knows"
+    tests = "TEST(S, A) { a(); }\nTEST(S, B) { b(); }\n"
+    assert keep_tests(tests, ["S.A"]) == "TEST(S, A) { a(); }\ntemplate <int> void left_out_S_B() { b(); }\n"
+    assert names_of_tests(tests) == ["S.A", "S.B"]

@@ -125,21 +125,26 @@ template <int kBuffer> struct RecordHoles {
 template <class Skeleton>
 concept WithMaps = requires { Skeleton::kMaps; };
 
+// params: Arguments, tensor maps, number of tiles. Blocks share the tiles as those of a persistent kernel do.
 template <class Skeleton> void entry(void** params) {
   const auto& arguments = *static_cast<const r1::cuda::Arguments*>(params[0]);
-  const int tile = r1::cuda::block_index();
+  for (int tile = r1::cuda::block_index(); tile < *static_cast<const int*>(params[2]);
+       tile += r1::cuda::grid_size()) {
 #if R1_SM >= 90
-  if constexpr (WithMaps<Skeleton>) {
-    const auto* maps = static_cast<const r1::cuda::TensorMap*>(params[1]);
-    return Skeleton::tile(arguments, maps, tile, simt::current->block->shared);
-  } else
+    if constexpr (WithMaps<Skeleton>) {
+      const auto* maps = static_cast<const r1::cuda::TensorMap*>(params[1]);
+      Skeleton::tile(arguments, maps, tile, simt::current->block->shared);
+    } else
 #endif
-    Skeleton::tile(arguments, tile, simt::current->block->shared);
+      Skeleton::tile(arguments, tile, simt::current->block->shared);
+    r1::cuda::sync_block();
+  }
 }
 
 struct NamedSchedule {
   std::string name;
   simt::Schedule schedule;
+  int blocks = 0; // 0: one for each tile
 };
 
 // The plain order, and the orders and delays that find what it hides.
@@ -149,8 +154,9 @@ inline std::vector<NamedSchedule> schedules() {
     all.push_back(
         {"priority, lazy, seed " + std::to_string(seed), {seed, simt::Order::kPriority, simt::Async::kLazy}});
   for (uint64_t seed : {1, 2})
-    all.push_back({"priority, random, seed " + std::to_string(seed),
-                   {seed, simt::Order::kPriority, simt::Async::kRandom}});
+    all.push_back({"priority, random, seed " + std::to_string(seed) + (seed == 2 ? ", two blocks" : ""),
+                   {seed, simt::Order::kPriority, simt::Async::kRandom},
+                   seed == 2 ? 2 : 0});
   return all;
 }
 
@@ -158,15 +164,17 @@ inline std::vector<NamedSchedule> schedules() {
 template <class Skeleton>
 std::vector<float> run(const std::string& name, int64_t tiles, std::vector<void*> buffers,
                        const std::vector<int>& dims, Output out, int output_buffer,
-                       const simt::Schedule& schedule, void* maps = nullptr) {
+                       const NamedSchedule& schedule, void* maps = nullptr) {
   static_assert(Skeleton::kThreads % 32 == 0 && Skeleton::kThreads <= 1024);
   static_assert(Skeleton::kSharedBytes <= (WithMaps<Skeleton> ? 227 : 99) * 1024, "what a block may have");
   r1::cuda::Arguments arguments = {dims.data(), {}};
   std::copy(buffers.begin(), buffers.end(), arguments.buffers);
   arguments.buffers[output_buffer] = &out;
-  void* params[] = {&arguments, maps};
-  const std::string wrong = simt::launch(
-      entry<Skeleton>, {uint32_t(tiles), Skeleton::kThreads, Skeleton::kSharedBytes}, params, schedule);
+  int count = int(tiles);
+  void* params[] = {&arguments, maps, &count};
+  const simt::Shape shape{uint32_t(schedule.blocks ? schedule.blocks : count), Skeleton::kThreads,
+                          Skeleton::kSharedBytes};
+  const std::string wrong = simt::launch(entry<Skeleton>, shape, params, schedule.schedule);
   EXPECT_EQ(wrong, "") << name;
   EXPECT_FALSE(out.outside) << name << ": the hole met a place outside the product";
   for (size_t i = 0; i < out.writes.size(); ++i)

@@ -63,3 +63,18 @@ func.func @decode(%x: tensor<?x32xf32>, %w: tensor<32xf32>, %p: tensor<48x32xbf1
   }
   return %f : tensor<?x48xf32>
 }
+
+// -----
+
+// Refused on a GPU, in decode too: blocks are many, and each would normalise the rows again.
+// CHECK-LABEL: @decode
+// CHECK-NOT: r1.fused
+module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
+  func.func @decode(%x: tensor<?x32xf32>, %w: tensor<32xf32>, %p: tensor<48x32xbf16>) -> tensor<?x48xf32> {
+    // expected-remark @+1 {{[Missed] norm-into-linear | Category:fusion | Function=decode | Remark="a GPU's blocks are many and would each read and normalise the rows again"}}
+    %n = r1.rms_norm %x, %w {epsilon = 0.5 : f64} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
+    %b = r1.cast %n : (tensor<?x32xf32>) -> tensor<?x32xbf16>
+    %y = r1.linear %b, %p : (tensor<?x32xbf16>, tensor<48x32xbf16>) -> tensor<?x48xf32>
+    return %y : tensor<?x48xf32>
+  }
+}

@@ -54,3 +54,33 @@ func.func @prefill(%x: tensor<?x7168xf32>, %w: tensor<256x7168xbf16>) -> (tensor
       scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x256xf32>) -> (tensor<?x8xi32>, tensor<?x8xf32>)
   return %i, %v : tensor<?x8xi32>, tensor<?x8xf32>
 }
+
+// -----
+
+// On a GPU the limit is what one block may read for each token, in prefill as in decode: 128 KiB are taken ...
+// CHECK-LABEL: @prefill
+// CHECK: r1.fused ["router-topk"]
+module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
+  func.func @prefill(%x: tensor<?x1024xf32>, %w: tensor<64x1024xbf16>) -> (tensor<?x8xi32>, tensor<?x8xf32>) {
+    %l = r1.router_logits %x, %w : (tensor<?x1024xf32>, tensor<64x1024xbf16>) -> tensor<?x64xf32>
+    // expected-remark @+1 {{logits of 64 experts never leave the kernel}}
+    %i, %v = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = true, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x64xf32>) -> (tensor<?x8xi32>, tensor<?x8xf32>)
+    return %i, %v : tensor<?x8xi32>, tensor<?x8xf32>
+  }
+}
+
+// -----
+
+// ... and one more row is not.
+// CHECK-LABEL: @prefill
+// CHECK-NOT: r1.fused
+module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
+  func.func @prefill(%x: tensor<?x1024xf32>, %w: tensor<65x1024xbf16>) -> (tensor<?x8xi32>, tensor<?x8xf32>) {
+    %l = r1.router_logits %x, %w : (tensor<?x1024xf32>, tensor<65x1024xbf16>) -> tensor<?x65xf32>
+    // expected-remark @+1 {{[Missed] router-topk | Category:fusion | Function=prefill | Remark="one block would read all 133120 bytes of router weight for each token; limit 131072"}}
+    %i, %v = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = true, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x65xf32>) -> (tensor<?x8xi32>, tensor<?x8xf32>)
+    return %i, %v : tensor<?x8xi32>, tensor<?x8xf32>
+  }
+}

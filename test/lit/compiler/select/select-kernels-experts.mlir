@@ -5,7 +5,7 @@
 // CHECK-LABEL: @fused_router
 // CHECK: %[[W:.*]] = kern.constant "rows" [1, 8, 32, 1]
 // CHECK: %[[B:.*]] = kern.constant "vector" [1, 1, 8, 1]
-// CHECK: kern.dispatch "router_fused" {experts = 8 : i64, group_score = 2 : i64, groups = 4 : i64, has_bias = 1 : i64, hidden = 32 : i64, normalize = 1 : i64, scale = 2.500000e+00 : f64, sigmoid = 1 : i64, top_k = 2 : i64, topk_group = 2 : i64, w_type = 1 : i64, x_stride = 32 : i64}
+// CHECK: kern.dispatch "router_fused" {experts = 8 : i64, group_score = 2 : i64, groups = 4 : i64, has_bias = 1 : i64, hidden = 32 : i64, normalize = 1 : i64, scale = 2.500000e+00 : f64, sigmoid = 1 : i64, tile_tokens = 1 : i64, top_k = 2 : i64, topk_group = 2 : i64, w_type = 1 : i64, x_stride = 32 : i64}
 // CHECK-SAME: (%{{.*}}, %[[W]], %[[B]]) fixed [3, 2] grid [0, 1] rows 0 fusions ["router-topk"]
 // CHECK-SAME: -> (tensor<?x2xi32>, tensor<?x2xf32>) holes []
 func.func @fused_router(%x: tensor<?x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) attributes {r1.max_tokens = 4} {
@@ -45,7 +45,7 @@ func.func @split_router(%x: tensor<?x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf3
 // CHECK: %[[C:.*]]:2 = kern.dispatch "router_topk"
 // CHECK-NEXT: %[[G:.*]] = kern.dispatch "router_group" {experts = 8 : i64, {{.*}}top_k = 2 : i64{{.*}}}(%[[C]]#0) fixed [1, 1] grid [-1, 1] rows 0 {{.*}} -> tensor<26xi32>
 // CHECK: %[[UP:.*]] = kern.constant "vnni16" [8, 48, 32, 1] [#kern.source<tensor = "experts.0.up", {{[^>]*}}batch = 0, accumulator = 0, dest_row = 0>, #kern.source<tensor = "experts.1.up", {{[^>]*}}batch = 1,
-// CHECK: %[[Y:.*]] = kern.dispatch "grouped_gemm_bf16" {accumulators = 1 : i64, experts = 8 : i64, gather = 1 : i64, k = 32 : i64, max_active = 8 : i64, n = 48 : i64, tile_n = 48 : i64, top_k = 2 : i64, x_stride = 32 : i64}
+// CHECK: %[[Y:.*]] = kern.dispatch "grouped_gemm_bf16" {accumulators = 1 : i64, experts = 8 : i64, gather = 1 : i64, k = 32 : i64, max_active = 8 : i64, n = 48 : i64, tile_m = 0 : i64, tile_n = 48 : i64, top_k = 2 : i64, x_stride = 32 : i64}
 // CHECK-SAME: (%[[X]], %[[UP]], %[[G]]) fixed [3, 0] grid [-1, 8, -1, 1] rows 0 {{.*}} cost {expert_fraction = 2.500000e-01 : f64, flops_per_token = 6144 : i64,
 // CHECK: kern.dispatch "grouped_gemm_bf16" {{{.*}}gather = 0 : i64, {{.*}}}(%[[Y]], %{{.*}}, %[[G]])
 // CHECK-NOT: router_group

@@ -201,8 +201,9 @@ def interrupted(number, name, delay):
         time.sleep(delay)
         process.send_signal(number)
         err = process.communicate(timeout=120)[1]
-        e2e.expect(process.returncode in (1, 128 + number), f"exit code {process.returncode}: {err.decode()}")
-        e2e.expect("nothing was written" in e2e.error_line("r1c", err), err.decode())
+        if process.returncode != -number:  # a busy machine: the signal came before the program had begun
+            e2e.expect(process.returncode in (1, 128 + number), f"exit code {process.returncode}: {err.decode()}")
+            e2e.expect("nothing was written" in e2e.error_line("r1c", err), err.decode())
         e2e.expect(os.listdir(place) == ["model.r1a"], f"left behind: {os.listdir(place)}")
         with open(f"{place}/model.r1a", "rb") as file:
             e2e.expect(file.read() == b"older", "the older artifact is gone")

@@ -33,6 +33,24 @@ TEST(CodeFacts, OfACubin) {
   EXPECT_EQ(facts->staticSharedBytes, 0);
 }
 
+// Shared memory that the source declares, without what the launch gives and without what the system keeps for itself.
+TEST(CodeFacts, OfSharedMemoryInACubin) {
+  if (std::string reason = withoutNvrtc(); !reason.empty())
+    GTEST_SKIP() << reason;
+  for (const char* target : {"sm_80", "sm_90a", "sm_120a"}) {
+    auto facts = readCodeFacts(imageOf(scaleKernel("given", {"Given", 32, 4096}), target), "given");
+    ASSERT_TRUE(bool(facts)) << llvm::toString(facts.takeError());
+    EXPECT_EQ(facts->sharedBytes, 4096) << target;
+    EXPECT_LE(facts->staticSharedBytes, 0) << target;
+    facts = readCodeFacts(imageOf(scaleKernel("exchange", {"Exchange", 32, 4096}), target), "exchange");
+    ASSERT_TRUE(bool(facts)) << llvm::toString(facts.takeError());
+    EXPECT_EQ(facts->sharedBytes, 4096) << target;
+    EXPECT_GE(facts->staticSharedBytes, 512) << target;
+    EXPECT_LE(facts->staticSharedBytes, 1024)
+        << target << ": more than its own, rounded up to the alignment of what is given";
+  }
+}
+
 TEST(CodeFacts, OfAHostSharedObject) {
   llvm::Expected<CodeFacts> facts =
       readCodeFacts(imageOf(scaleKernel("scale", {"Scale", 96, 2048}), "sim:sm_90a"), "scale");

@@ -159,7 +159,9 @@ TEST_F(CpuCodegen, RowsFuseResidualAndNorm) {
 
 TEST_F(CpuCodegen, NothingIsCalledAtR1sOwnSizesOnAnyLevel) {
   std::vector<KernelSource> sources = r1Kernels(bodies);
-  EXPECT_EQ(sources.size(), kernels::skeletons().size()) << "a skeleton is missing in R1Kernels.h";
+  auto hasCpuForm = [](const kernels::Skeleton& skeleton) { return skeleton.scratch_bytes != nullptr; };
+  EXPECT_EQ(int64_t(sources.size()), llvm::count_if(kernels::skeletons(), hasCpuForm))
+      << "a skeleton is missing in R1Kernels.h";
   for (const char* name : {"cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:znver5", "cpu:sapphirerapids"})
     emitShipped(sources, parse(name));
 }

@@ -37,6 +37,25 @@ template <class Config, class Holes> struct Scale {
     a.out<float>(1)[col] = values[0][0] * float(Config::factor);
   }
 };
+#ifndef R1_SIMT
+template <class Config, class Holes> struct Exchange : Scale<Config, Holes> {
+  R1_DEVICE static void tile(const Arguments& a, int, u8* shared) { // 512 bytes of its own, and what the launch gives
+    __shared__ float own[128];
+    float* given = reinterpret_cast<float*>(shared);
+    own[thread_index()] = given[thread_index()] = a.in<float>(0)[thread_index()];
+    sync_block();
+    a.out<float>(1)[thread_index()] = own[31 - thread_index()] + given[30 - thread_index()];
+  }
+};
+template <class Config, class Holes> struct Given : Scale<Config, Holes> {
+  R1_DEVICE static void tile(const Arguments& a, int, u8* shared) { // what the launch gives
+    float* given = reinterpret_cast<float*>(shared);
+    given[thread_index()] = a.in<float>(0)[thread_index()];
+    sync_block();
+    a.out<float>(1)[thread_index()] = given[31 - thread_index()];
+  }
+};
+#endif
 template <class Config, class Holes> struct Spills : Scale<Config, Holes> {
   R1_DEVICE static void tile(const Arguments& a, int, u8*) { // 160 live values, at most 64 registers
     float v[160];
@@ -57,6 +76,7 @@ template <class Config, class Holes> struct Frame : Scale<Config, Holes> {
     a.out<float>(1)[thread_index()] = v[a.dims[0]] + v[a.dims[1]];
   }
 };
+#if R1_SM == 90
 template <class Config, class Holes> struct Serial : Scale<Config, Holes> {
   R1_DEVICE static void tile(const Arguments& a, int, u8* shared) { // touches an accumulator that is in flight
     float d[4] = {};
@@ -73,6 +93,7 @@ template <class Config, class Holes> struct Serial : Scale<Config, Holes> {
     a.out<float>(1)[thread_index()] = d[0];
   }
 };
+#endif
 template <class Config, class Holes> struct Wrong : Scale<Config, Holes> {
   R1_DEVICE static void tile(const Arguments& a, int, u8*) { a.out<float>(1)[0] = Config::nothing_of_this_name; }
 };

@@ -116,7 +116,9 @@ TEST_F(CudaSource, EverySkeletonOfTheRegistryHasOne) {
       EXPECT_NE(text.find(" " + std::string(param.name) + " = "), std::string::npos)
           << kernel.name << " lacks " << param.name;
   }
-  EXPECT_EQ(texts.size(), kernels::skeletons().size());
+  // Those of one chip alone (kernels/registry/gemm.cpp) have no CPU form; r1Kernels lists those that have.
+  EXPECT_EQ(int64_t(texts.size()),
+            llvm::count_if(kernels::skeletons(), [](const kernels::Skeleton& s) { return s.scratch_bytes; }));
 }
 
 TEST_F(CudaSource, ASkeletonWithoutCudaIsRefused) {

@@ -11,21 +11,27 @@ namespace r1::test {
 namespace {
 
 // What a short run draws when stderr is `descriptor`; read from `from`.
-std::string drawn(int descriptor, int from) {
+std::string drawn(int descriptor, int from, Progress::Unit unit = Progress::Unit::Bytes) {
   int former = dup(STDERR_FILENO);
   dup2(descriptor, STDERR_FILENO);
   {
-    Progress progress("packing weights", 1000);
+    Progress progress("packing weights", 1000, unit);
     std::this_thread::sleep_for(std::chrono::milliseconds(120));
     progress.advance(250);
     progress.advance(250); // too soon to be drawn
   }
   dup2(former, STDERR_FILENO);
   close(former);
-  char text[1000];
+  std::string text;
+  char part[1000];
   pollfd ready{from, POLLIN, 0};
-  ssize_t got = poll(&ready, 1, 100) > 0 ? read(from, text, sizeof text) : 0;
-  return std::string(text, got > 0 ? got : 0);
+  while (poll(&ready, 1, 100) > 0) { // a terminal hands on what it has, in pieces
+    ssize_t got = read(from, part, sizeof part);
+    if (got <= 0)
+      break;
+    text.append(part, got);
+  }
+  return text;
 }
 
 TEST(Progress, IsDrawnOnATerminal) {
@@ -36,6 +42,16 @@ TEST(Progress, IsDrawnOnATerminal) {
   EXPECT_NE(text.find("packing weights: 25%, 0.0 of 0.0 GB"), std::string::npos) << text;
   EXPECT_EQ(text.find("50%"), std::string::npos);
   EXPECT_EQ(text.substr(text.size() - 4), "\r\033[K"); // wiped
+  close(slave);
+  close(master);
+}
+
+TEST(Progress, CountsWhatIsNotBytes) {
+  int master, slave;
+  if (openpty(&master, &slave, nullptr, nullptr, nullptr) != 0)
+    GTEST_SKIP() << "no pseudo terminal here";
+  std::string text = drawn(slave, master, Progress::Unit::Items);
+  EXPECT_NE(text.find("packing weights: 250 of 1000, "), std::string::npos) << text;
   close(slave);
   close(master);
 }

@@ -49,7 +49,7 @@ template <bool kF8, Case c> void check_bf16_x(uint32_t seed) {
   Random random(seed);
   Problem problem(Config<c>(), c, kF8, random);
   Maps maps(problem, problem.x.data(), 2, problem.x_stride, problem.x_batch_stride);
-  const auto run = [&](const std::string& name, const simt::Schedule& schedule) {
+  const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<Skeleton>(name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1},
                                problem.output(), kF8 ? 3 : 2, schedule, maps.map);
   };
@@ -99,7 +99,7 @@ template <Case c> void check_quantised(uint32_t seed) {
   Random random(seed);
   QuantisedProblem problem(c, Config<c>::x_stride, random);
   Maps maps(problem, problem.x.data(), 1, problem.stride, problem.stride);
-  const auto run = [&](const std::string& name, const simt::Schedule& schedule) {
+  const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<r1::cuda::GemmHopperQuantised<Config<c>, RecordHoles<4>>>(
         name, problem.tiles(),
         {problem.x.data(), problem.w.packed.data(), problem.w.scales.data(), problem.x_scales.data()},

@@ -106,7 +106,7 @@ void check(const Product& product, const std::string& what, const std::vector<Na
     name << what << " rows " << c.rows << " n " << c.n << " k " << c.k << " batch " << c.batch
          << " accumulators " << c.accumulators << " tile " << c.tile_m << "x" << c.tile_n
          << (c.misaligned ? " misaligned" : "") << ", " << s.name;
-    const std::vector<float> y = run(name.str(), s.schedule);
+    const std::vector<float> y = run(name.str(), s);
     EXPECT_TRUE(close(name.str(), y, expected, size, c.batch * c.n * c.accumulators, tolerance));
     if (first.empty())
       first = y;

@@ -10,7 +10,7 @@ using namespace cuda;
 template <bool kF8, Case c> void check(Problem& problem, const std::vector<NamedSchedule>& schedules) {
   using Weight = std::conditional_t<kF8, r1::cuda::e4m3, r1::cuda::bf16>;
   constexpr int kOutput = kF8 ? 3 : 2;
-  const auto run = [&](const std::string& name, const simt::Schedule& schedule) {
+  const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<r1::cuda::Gemm<Config<c>, RecordHoles<kOutput>, Weight>>(
         name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1}, problem.output(), kOutput, schedule);
   };

@@ -35,10 +35,9 @@ template <class C> void expect_reference(uint64_t seed, std::vector<int64_t> len
   Random random(seed);
   Problem p = C::problem(random, lengths);
   const Query q = make_query(random, p);
-  for (const simt::Schedule& schedule : schedules()) {
-    SCOPED_TRACE(testing::Message() << "order " << int(schedule.order) << " async " << int(schedule.async)
-                                    << " seed " << schedule.seed);
-    const std::vector<float> got = cuda_decode<C>(p, q.slots, q.positions, q.latent, q.rope, schedule);
+  for (const CudaRun& run : cuda_runs()) {
+    SCOPED_TRACE(testing::Message() << run);
+    const std::vector<float> got = cuda_decode<C>(p, q.slots, q.positions, q.latent, q.rope, run);
     expect_close("decode", got, q.want, 8e-3, 8e-3);
     expect_frobenius("decode", got, q.want, 4e-3);
     if (testing::Test::HasFailure())
@@ -71,14 +70,12 @@ TEST(CudaMlaDecode, BatchDoesNotChangeBits) {
   Random random(89);
   Problem p = Plain::problem(random, {130, 7, 300});
   const Query q = make_query(random, p);
-  const simt::Schedule schedule;
-  const std::vector<float> all = cuda_decode<Plain>(p, q.slots, q.positions, q.latent, q.rope, schedule);
+  const std::vector<float> all = cuda_decode<Plain>(p, q.slots, q.positions, q.latent, q.rope, {});
   const int64_t width = 3 * 64, rope = 3 * 32;
   for (int64_t t = 0; t < 3; ++t) {
     const std::vector<float> latent(&q.latent[t * width], &q.latent[t * width] + width);
     const std::vector<float> key(&q.rope[t * rope], &q.rope[t * rope] + rope);
-    const std::vector<float> alone =
-        cuda_decode<Plain>(p, {q.slots[t]}, {q.positions[t]}, latent, key, schedule);
+    const std::vector<float> alone = cuda_decode<Plain>(p, {q.slots[t]}, {q.positions[t]}, latent, key, {});
     EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + t * width));
   }
 }

@@ -19,8 +19,8 @@ std::vector<int32_t> ascending(int64_t first, int64_t tokens) {
 // Tokens [first, first + tokens) of sequence `slot`.
 template <class C>
 std::vector<float> prefill(Problem& p, int32_t slot, int64_t first, int64_t tokens,
-                           const std::vector<float>& q, const simt::Schedule& schedule = {}) {
-  return cuda_prefill<C>(p, std::vector<int32_t>(tokens, slot), ascending(first, tokens), q, schedule);
+                           const std::vector<float>& q, const CudaRun& run = {}) {
+  return cuda_prefill<C>(p, std::vector<int32_t>(tokens, slot), ascending(first, tokens), q, run);
 }
 
 std::vector<float> expected(const Problem& p, int64_t slot, const std::vector<int32_t>& positions,
@@ -35,11 +35,9 @@ template <class C> void expect_reference(uint64_t seed, int64_t first, int64_t t
   Random random(seed);
   Problem p = C::problem(random, {3, first + tokens});
   const std::vector<float> q = queries(random, p, tokens), want = expected(p, 1, ascending(first, tokens), q);
-  for (const simt::Schedule& schedule : schedules()) {
-    SCOPED_TRACE(testing::Message() << "tokens " << tokens << " first " << first << " order "
-                                    << int(schedule.order) << " async " << int(schedule.async) << " seed "
-                                    << schedule.seed);
-    const std::vector<float> got = prefill<C>(p, 1, first, tokens, q, schedule);
+  for (const CudaRun& run : cuda_runs()) {
+    SCOPED_TRACE(testing::Message() << "tokens " << tokens << " first " << first << " " << run);
+    const std::vector<float> got = prefill<C>(p, 1, first, tokens, q, run);
     expect_close("prefill", got, want, 3e-2, 2e-2);
     expect_frobenius("prefill", got, want, 6e-3);
     if (testing::Test::HasFailure())

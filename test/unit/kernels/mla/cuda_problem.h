@@ -1,20 +1,13 @@
 // Runs the CUDA skeletons of mla on the emulator over the problems of problem.h: compile-time configurations,
-// buffers, and the schedules that every skeleton must stand.
+// and buffers.
 #pragma once
 #include "kernels/mla/cuda_combine.h"
 #include "kernels/mla/cuda_decode.h"
 #include "kernels/mla/cuda_prefill.h"
-#include "kernels/simt/launch.h"
+#include "test/unit/kernels/cuda_support.h"
 #include "test/unit/kernels/mla/problem.h"
 
 namespace r1::test {
-
-inline std::vector<simt::Schedule> schedules() {
-  using simt::Async, simt::Order;
-  return {{0, Order::kFifo, Async::kEager},      {1, Order::kPriority, Async::kLazy},
-          {2, Order::kPriority, Async::kLazy},   {3, Order::kPriority, Async::kLazy},
-          {1, Order::kPriority, Async::kRandom}, {2, Order::kPriority, Async::kRandom}};
-}
 
 // Strides are as odd as slices can make them. kGap 2 puts the cache's tokens at addresses that are not multiples
 // of 16 bytes unless kKey + 2 is a multiple of 8.
@@ -45,21 +38,6 @@ template <class C> struct HeadOut : C {
 };
 struct NoHoles {};
 
-// One tile a block, and some blocks more than there are tokens, as in a bucket that is not full.
-template <class Skeleton> void kernel(void** params) {
-  Skeleton::tile(*static_cast<const cuda::Arguments*>(params[0]), cuda::block_index(),
-                 simt::current->block->shared);
-}
-template <class Skeleton>
-void launch(std::vector<void*> buffers, std::vector<int> dims, int64_t tiles,
-            const simt::Schedule& schedule) {
-  cuda::Arguments arguments{dims.data(), {}};
-  std::copy(buffers.begin(), buffers.end(), arguments.buffers);
-  void* params[] = {&arguments};
-  const simt::Shape shape{uint32_t(tiles), uint32_t(Skeleton::kThreads), uint32_t(Skeleton::kSharedBytes)};
-  EXPECT_EQ(simt::launch(&kernel<Skeleton>, shape, params, schedule), "");
-}
-
 // What lies between rows must stay as strided() made it.
 inline void expect_untouched(const std::vector<uint16_t>& rows, int64_t cols, int64_t stride) {
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -73,7 +51,7 @@ inline void expect_untouched(const std::vector<uint16_t>& rows, int64_t cols, in
 template <class C>
 std::vector<float> cuda_decode(Problem& p, std::vector<int32_t> slots, std::vector<int32_t> positions,
                                const std::vector<float>& q_latent, const std::vector<float>& q_rope,
-                               const simt::Schedule& schedule) {
+                               const CudaRun& run) {
   using Config = LatentOut<C>;
   using Decode = cuda::MlaDecode<Config, NoHoles>;
   const int tokens = int(slots.size());
@@ -86,9 +64,10 @@ std::vector<float> cuda_decode(Problem& p, std::vector<int32_t> slots, std::vect
                 &rope_in[i / C::heads * C::q_rope_stride + i % C::heads * C::q_rope_head_stride]);
   std::vector<float> partial(tokens * C::max_splits * C::heads * (C::kv_lora + 2), kNan);
   const int64_t head_blocks = (C::heads + Decode::kRows - 1) / Decode::kRows;
-  launch<Decode>({latent_in.data(), rope_in.data(), p.cache.data(), positions.data(), slots.data(),
-                  p.page_table.data(), partial.data()},
-                 {tokens, tokens, 0}, (tokens + 1) * C::max_splits * head_blocks, schedule);
+  run_cuda<Decode>(run,
+                   {latent_in.data(), rope_in.data(), p.cache.data(), positions.data(), slots.data(),
+                    p.page_table.data(), partial.data()},
+                   {tokens, tokens, 0}, int((tokens + 1) * C::max_splits * head_blocks));
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t s = positions[t] / C::split_tokens + 1; s < C::max_splits; ++s)
       for (int64_t h = 0; h < C::heads; ++h) {
@@ -97,8 +76,8 @@ std::vector<float> cuda_decode(Problem& p, std::vector<int32_t> slots, std::vect
         EXPECT_EQ(ends[0], -kInfinity) << "maximum of split " << s << " past token " << t;
         EXPECT_EQ(ends[1], 0) << "sum of split " << s << " past token " << t;
       }
-  launch<cuda::MlaCombine<Config, NoHoles>>({partial.data(), positions.data(), out.data()},
-                                            {tokens, tokens, 0}, (tokens + 1) * C::heads, schedule);
+  run_cuda<cuda::MlaCombine<Config, NoHoles>>(run, {partial.data(), positions.data(), out.data()},
+                                              {tokens, tokens, 0}, int((tokens + 1) * C::heads));
   expect_untouched(out, C::heads * C::kv_lora, Config::out_stride);
   return dense(from_bf16(out), tokens, C::heads * C::kv_lora, Config::out_stride);
 }
@@ -115,7 +94,7 @@ inline std::vector<uint16_t> rowmajor(const std::vector<float>& w, int64_t rows,
 
 template <class C>
 std::vector<float> cuda_prefill(Problem& p, std::vector<int32_t> slots, std::vector<int32_t> positions,
-                                const std::vector<float>& q, const simt::Schedule& schedule) {
+                                const std::vector<float>& q, const CudaRun& run) {
   using Config = HeadOut<C>;
   using Prefill = cuda::MlaPrefill<Config, NoHoles>;
   const int tokens = int(slots.size());
@@ -125,9 +104,10 @@ std::vector<float> cuda_prefill(Problem& p, std::vector<int32_t> slots, std::vec
   std::vector<uint16_t> w_uv = rowmajor(p.w_uv, C::heads * C::v, C::kv_lora);
   const int64_t blocks = (tokens + C::q_block - 1) / C::q_block + 1;
   const int64_t heads = Prefill::kRows / C::q_block;
-  launch<Prefill>({q_in.data(), w_uk.data(), w_uv.data(), p.cache.data(), positions.data(), slots.data(),
-                   p.page_table.data(), out.data()},
-                  {tokens, 1, 0}, blocks * ((C::heads + heads - 1) / heads), schedule);
+  run_cuda<Prefill>(run,
+                    {q_in.data(), w_uk.data(), w_uv.data(), p.cache.data(), positions.data(), slots.data(),
+                     p.page_table.data(), out.data()},
+                    {tokens, 1, 0}, int(blocks * ((C::heads + heads - 1) / heads)));
   expect_untouched(out, C::heads * C::v, Config::out_stride);
   return dense(from_bf16(out), tokens, C::heads * C::v, Config::out_stride);
 }

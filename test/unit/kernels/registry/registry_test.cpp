@@ -16,7 +16,9 @@ TEST(Registry, RowsAreUniqueAndComplete) {
     EXPECT_EQ(find_skeleton(s.name), &s);
     EXPECT_FALSE(s.family.empty()) << s.name;
     EXPECT_FALSE(s.params.empty()) << s.name;
-    EXPECT_NE(s.scratch_bytes, nullptr) << s.name;
+    EXPECT_TRUE(s.scratch_bytes || !s.cuda_type.empty()) << s.name << " has no form at all";
+    if (!s.scratch_bytes)
+      continue;
     const std::vector<int64_t> ones(s.params.size(), 1);
     EXPECT_GE(s.scratch_bytes(ones.data()), 0) << s.name;
   }

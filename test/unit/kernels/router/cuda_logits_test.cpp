@@ -24,15 +24,15 @@ template <class C, int kTokens> void check_tile(int shift) {
   for (const CudaRun& run : cuda_runs()) {
     SCOPED_TRACE(testing::Message() << C::experts << "x" << C::hidden << " type " << C::w_type
                                     << " tokens of a tile " << kTokens << " shift " << shift << " " << run);
-    std::vector<float> got((tokens + 1) * columns, kNan);
+    std::vector<float> got((tokens + kTokens) * columns, kNan);
     const int tiles = (tokens / kTokens + 1) * columns / 16;
     run_cuda<cuda::RouterLogits<Tiled<C, kTokens>, NoHoles>>(
         run,
         {wide.data() + shift, C::w_type == kBF16 ? static_cast<void*>(narrow.data()) : w.data(), got.data()},
         {tokens, 1, 1}, tiles);
-    for (int i = 0; i < (tokens + 1) * columns; ++i)
-      if (i % columns >= C::experts || i / columns == tokens) {
-        ASSERT_TRUE(i / columns == tokens ? std::isnan(got[i]) : got[i] == 0) << "element " << i;
+    for (int i = 0; i < (tokens + kTokens) * columns; ++i)
+      if (i % columns >= C::experts || i / columns >= tokens) {
+        ASSERT_TRUE(i / columns >= tokens ? std::isnan(got[i]) : got[i] == 0) << "element " << i;
       }
     got.resize(tokens * columns);
     expect_close("logits", dense(got, tokens, C::experts, columns), want, 2e-6, 2e-6);

@@ -1,0 +1,56 @@
+"""The example model on a simulated GPU says what it says on the CPU, in whatever order the GPU's threads go on.
+
+  cuda_tiny.py FOLDER EXAMPLE TARGET
+"""
+import json
+import os
+import sys
+
+import e2e
+
+folder, example, target = sys.argv[1:]
+os.makedirs(folder, exist_ok=True)
+artifact, tokens = f"{folder}/tiny.r1a", f"{folder}/tokens.json"
+e2e.must("r1c", "compile", example, "--target", f"cpu:native,{target}", "-o", artifact)
+e2e.must("r1run", "check", artifact)
+results = []
+
+
+def said(where, prompt, env=None):
+    return e2e.must("r1run", "generate", artifact, "--target", where, "--temperature", "0", "--prompt", prompt, env=env)[0].decode()
+
+
+def greedy(prompt):
+    expected = said("cpu:native", prompt)
+    e2e.expect("</think>" in expected, f"the CPU shows no reasoning: {expected!r}")
+    for _, env in e2e.ways_to_run(target):
+        text = said(target, prompt, env)
+        e2e.expect(text == expected, f"{env}: {text!r}, the CPU says {expected!r}")
+
+
+def logits(name, flags):
+    """The whole answer as a prompt, against the interpreter; all ways to run give the same bits."""
+    out, truth = f"{folder}/{name}.npy", f"{folder}/truth.npy"
+    outputs = set()
+    for _, env in e2e.ways_to_run(target):
+        e2e.must("r1run", "logits", artifact, "--target", target, "--tokens", tokens, "--out", out, *flags, env=env)
+        with open(out, "rb") as file:
+            outputs.add(file.read())
+    e2e.expect(len(outputs) == 1, f"bits depend on one of {e2e.ways_to_run(target)}")
+    problem, figures = e2e.judge(e2e.read_npy(out), e2e.read_npy(truth))
+    print(f"{name}: {figures}")
+    e2e.expect(not problem, problem)
+
+
+prompts = ["What is 27 plus 58?", "What is 3 plus 4?", "What is 99 plus 1?"]
+for prompt in prompts:
+    e2e.attempt(results, prompt, lambda: greedy(prompt))
+line = json.dumps({"text": prompts[0] + " " + said("cpu:native", prompts[0])}) + "\n"
+ids = json.loads(e2e.must("r1run", "tokenize", artifact, stdin=line.encode())[0])["ids"]
+with open(tokens, "w", encoding="utf-8") as file:
+    json.dump(ids, file)
+e2e.must("r1c", "interpret", example, "--tokens", tokens, "--out", f"{folder}/truth.npy")
+# More tokens than one decode entry and a chunk that ends inside a tile; decode runs one token a step.
+for name, flags in (("prefill", []), ("chunks", ["--chunk", "7"]), ("decode", ["--decode-from", "5"])):
+    e2e.attempt(results, f"{name} of {len(ids)} tokens", lambda: logits(name, flags))
+sys.exit(e2e.report(results))
