@@ -184,6 +184,10 @@ llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, cons
       return facts.takeError();
     slot.facts = *facts;
     std::vector<std::string> complaints = readAssemblerLog(slot.code.log, slot.facts);
+    // PTX has no registers yet: what a stand-in of the same capability spills is told, but the driver decides for
+    // the chip at hand.
+    if (target.code == GpuCode::Ptx)
+      complaints.clear();
     std::string problem =
         complaints.empty() ? overBudget(slot.facts, target) : "the assembler says: " + complaints[0];
     if (!problem.empty())

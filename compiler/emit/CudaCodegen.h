@@ -35,8 +35,8 @@ struct CudaImage {
   std::string compiler; // "NVRTC 13.0"
 };
 
-/// Compiles every kernel for `target`. Fails on a spill, on a stack frame, on an instruction the assembler serialised, on shared memory
-/// or registers beyond the chip's. Same arguments and compiler, same bytes.
+/// Compiles every kernel for `target`. Fails on shared memory or registers beyond the chip's and, but for PTX, on a
+/// spill, on a stack frame and on an instruction the assembler serialised. Same arguments and compiler, same bytes.
 llvm::Expected<CudaImage> emitCudaImage(llvm::ArrayRef<CudaKernel> kernels, const GpuTarget& target,
                                         const CudaEmitOptions& options);
 

@@ -84,13 +84,16 @@ class Model:
         self.r1c, self.r1run, self.model, self.work = r1c, r1run, model, pathlib.Path(work)
         self.kept = self.work / "kept"
         self.kept.mkdir()
+        self.wrapper = self.work / "c++"  # r1c runs one program: this file, with the Python that runs it now
+        self.wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -B "{HERE}" "$@"\n')
+        self.wrapper.chmod(0o755)
         asked = os.environ.get("R1C_HOST_CXX")
         self.compiler = next(filter(None, map(shutil.which, [asked] if asked else ["clang++-22", "clang++", "g++", "c++"])))
 
     def compiled(self, name, targets, fault=None):
         """The artifact. The fault must have changed a kernel."""
         artifact, changed = self.work / f"{name}.r1a", self.work / f"{name}.changed"
-        call(self.r1c, "compile", self.model, "--target", targets, "--kernel-cache", "", "-o", artifact, R1C_HOST_CXX=str(HERE),
+        call(self.r1c, "compile", self.model, "--target", targets, "--kernel-cache", "", "-o", artifact, R1C_HOST_CXX=str(self.wrapper),
              R1C_MUTATION_CXX=self.compiler, R1C_MUTATION_KEPT=str(self.kept), R1C_MUTATION_CHANGED=str(changed),
              R1C_MUTATION_FAULT=json.dumps(fault))
         if fault and not changed.exists():

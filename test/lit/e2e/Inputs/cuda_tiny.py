@@ -42,6 +42,18 @@ def logits(name, flags):
     e2e.expect(not problem, problem)
 
 
+def inspected():
+    """Host code tells threads and shared memory of its kernels, and nothing of registers."""
+    cpu, gpu = json.loads(e2e.must("r1c", "inspect", "--json", artifact)[0])["targets"]
+    e2e.expect(gpu["device"] == "Sim" and gpu["name"] == target, f"{gpu['device']} {gpu['name']}")
+    for kernel in gpu["kernels"]:
+        e2e.expect(kernel["threads"] % 32 == 0 and kernel["threads"] > 0 and kernel["shared_bytes"] >= 0, f"{kernel}")
+        e2e.expect(kernel["registers"] is None and kernel["spill_bytes"] is None, f"{kernel} has registers")
+    e2e.expect(all("scratch_bytes" in k and "registers" not in k for k in cpu["kernels"]), "a CPU's kernels have registers")
+    e2e.expect(" threads, " in e2e.must("r1c", "inspect", artifact)[0].decode(), "the table does not tell threads")
+
+
+e2e.attempt(results, "inspect", inspected)
 prompts = ["What is 27 plus 58?", "What is 3 plus 4?", "What is 99 plus 1?"]
 for prompt in prompts:
     e2e.attempt(results, prompt, lambda: greedy(prompt))
@@ -50,7 +62,7 @@ ids = json.loads(e2e.must("r1run", "tokenize", artifact, stdin=line.encode())[0]
 with open(tokens, "w", encoding="utf-8") as file:
     json.dump(ids, file)
 e2e.must("r1c", "interpret", example, "--tokens", tokens, "--out", f"{folder}/truth.npy")
-# More tokens than one decode entry and a chunk that ends inside a tile; decode runs one token a step.
+# Chunks that end inside a tile; decode runs one token a step.
 for name, flags in (("prefill", []), ("chunks", ["--chunk", "7"]), ("decode", ["--decode-from", "5"])):
     e2e.attempt(results, f"{name} of {len(ids)} tokens", lambda: logits(name, flags))
 sys.exit(e2e.report(results))

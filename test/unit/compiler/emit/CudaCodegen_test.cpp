@@ -182,6 +182,15 @@ TEST_F(Assembler, SpillsAreRefused) {
   EXPECT_NE(error.find(" bytes spill stores"), std::string::npos) << error;
 }
 
+// The driver translates PTX for a chip that need not be the one it was tried on.
+TEST_F(Assembler, SpillsOfPtxAreTold) {
+  llvm::Expected<CudaImage> image =
+      emitCuda({scaleKernel("greedy", {"Spills", 1024})}, gpu("ptx:compute_80"));
+  ASSERT_TRUE(bool(image)) << llvm::toString(image.takeError());
+  EXPECT_GT(image->kernels[0].facts.spillBytes, 0);
+  EXPECT_GT(image->kernels[0].facts.stackBytes, 0);
+}
+
 TEST_F(Assembler, StackFramesAreRefused) {
   std::string error = errorOf(scaleKernel("array", {"Frame"}), "sm_80");
   EXPECT_NE(error.find("2048 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"),
