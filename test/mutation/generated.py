@@ -24,12 +24,12 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve()
 TARGET = "sim:sm_90a"
 # Tokens: several tiles of rows, five pages, and two splits for the decoded ones. Such questions as the model was trained on: on others its
-# choice of experts hangs on the last bit.
+# choice of experts hangs on little.
 PROMPT, DECODED = 280, 20
 TEXT = " ".join(f"What is {17 + i} plus {i * 3 % 90}?" for i in range(60))
-# A position is off if a logit is, by so much of the largest; the CPU adds in another order, both round to bf16 between kernels, and now
-# and then that chooses another expert. So a tenth of the positions may be.
-TOLERANCE, MAY_BE_OFF = 0.02, 0.1
+# The CPU says all of it by decode: for many rows it rounds scaled e4m3 weights to bf16, which the GPU does not. A position is off if a
+# logit is, by so much of the largest; an expert chosen otherwise on the last bit may put a few there.
+TOLERANCE, MAY_BE_OFF = 0.01, 0.03
 KINDS = ("barrier", "wait", "guard", "index", "mask", "rounding")
 
 
@@ -84,13 +84,16 @@ class Model:
         self.r1c, self.r1run, self.model, self.work = r1c, r1run, model, pathlib.Path(work)
         self.kept = self.work / "kept"
         self.kept.mkdir()
+        self.wrapper = self.work / "c++"  # r1c runs one program: this file, with the Python that runs it now
+        self.wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -B "{HERE}" "$@"\n')
+        self.wrapper.chmod(0o755)
         asked = os.environ.get("R1C_HOST_CXX")
         self.compiler = next(filter(None, map(shutil.which, [asked] if asked else ["clang++-22", "clang++", "g++", "c++"])))
 
     def compiled(self, name, targets, fault=None):
         """The artifact. The fault must have changed a kernel."""
         artifact, changed = self.work / f"{name}.r1a", self.work / f"{name}.changed"
-        call(self.r1c, "compile", self.model, "--target", targets, "--kernel-cache", "", "-o", artifact, R1C_HOST_CXX=str(HERE),
+        call(self.r1c, "compile", self.model, "--target", targets, "--kernel-cache", "", "-o", artifact, R1C_HOST_CXX=str(self.wrapper),
              R1C_MUTATION_CXX=self.compiler, R1C_MUTATION_KEPT=str(self.kept), R1C_MUTATION_CHANGED=str(changed),
              R1C_MUTATION_FAULT=json.dumps(fault))
         if fault and not changed.exists():
@@ -102,9 +105,9 @@ class Model:
         self.tokens = self.work / "tokens.json"
         self.tokens.write_text(json.dumps(ids[:PROMPT + DECODED]))
 
-    def logits(self, artifact, target):
+    def logits(self, artifact, target, decode_from=PROMPT):
         path = artifact.with_suffix(".npy")
-        call(self.r1run, "logits", artifact, "--target", target, "--tokens", self.tokens, "--decode-from", str(PROMPT), "--out", path)
+        call(self.r1run, "logits", artifact, "--target", target, "--tokens", self.tokens, "--decode-from", str(decode_from), "--out", path)
         return read_logits(path)
 
 
@@ -150,7 +153,7 @@ def main(r1c, r1run, model, *patterns):
         one = Model(r1c, r1run, model, work)
         artifact = one.compiled("control", f"cpu:native,{TARGET}")
         one.tokenize(artifact)
-        want = one.logits(artifact, "cpu:native")
+        want = one.logits(artifact, "cpu:native", decode_from=1)
         wrong = off(one.logits(artifact, TARGET), want)
         print(f"{'FAIL' if wrong else 'pass':8}control   {wrong}".rstrip(), flush=True)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -61,7 +61,7 @@ struct Memory : Block<> {
 };
 
 // in: two words; out: 20.
-struct Warp : Block<256> {
+struct Warp : Block<256, 256> {
   R1_DEVICE static void tile(const Arguments& a, int tile, u8* shared) {
     const int i = global_thread(tile);
     const u32 v = a.in<u32>(0)[i * 2], w = a.in<u32>(0)[i * 2 + 1];

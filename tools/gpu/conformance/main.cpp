@@ -27,7 +27,8 @@ std::string processor_of(const std::string& image) {
              : image.substr(before + 1, last - before - 1);
 }
 
-Result<Bytes> read_image(const Options& options, const cuda::Gpu& gpu) {
+// The best for this device.
+Result<std::string> choose_image(const Options& options, const cuda::Gpu& gpu) {
   const std::string* best = nullptr;
   for (const std::string& image : options.images)
     if (cuda::runs_on(processor_of(image), gpu.capability) &&
@@ -38,10 +39,7 @@ Result<Bytes> read_image(const Options& options, const cuda::Gpu& gpu) {
                 "%s has compute capability %d.%d, and no image is for it; bundle.sh makes one for %s",
                 gpu.name.c_str(), gpu.capability.major, gpu.capability.minor,
                 cuda::best_processor(gpu.capability).c_str());
-  R1_ASSIGN_OR_RETURN(os::File file, os::File::open(*best));
-  Bytes bytes(file.bytes());
-  R1_RETURN_IF_ERROR(file.read(0, bytes));
-  return bytes;
+  return *best;
 }
 
 std::string line_of(const std::string& name, const Outcome& o) {
@@ -73,7 +71,10 @@ Result<int> run(const Options& options) {
                       cuda::Driver::open(options.sim ? artifact::Device::Sim : artifact::Device::Cuda));
   R1_ASSIGN_OR_RETURN(std::vector<cuda::Gpu> gpus, cuda::list_gpus(driver));
   const cuda::Gpu& gpu = gpus.front();
-  R1_ASSIGN_OR_RETURN(Bytes image, read_image(options, gpu));
+  R1_ASSIGN_OR_RETURN(std::string chosen, choose_image(options, gpu));
+  R1_ASSIGN_OR_RETURN(os::File file, os::File::open(chosen));
+  Bytes image(file.bytes());
+  R1_RETURN_IF_ERROR(file.read(0, image));
   R1_ASSIGN_OR_RETURN(std::unique_ptr<Gpu> device, Gpu::open(driver, gpu, image));
   int version = 0;
   R1_CUDA(driver, cuDriverGetVersion, "asking for the driver's version", &version);
@@ -81,6 +82,7 @@ Result<int> run(const Options& options) {
   nlohmann::ordered_json json = {
       {"gpu", gpu.name},
       {"compute_capability", format("%d.%d", gpu.capability.major, gpu.capability.minor)},
+      {"image", processor_of(chosen)},
       {"multiprocessors", device->multiprocessors()},
       {"cuda_version", format("%d.%d", version / 1000, version % 1000 / 10)},
       {"seed", options.seed}};

@@ -10,6 +10,7 @@
 // CHECK: %[[V:.*]] = kern.constant "vnni16" [2, 24, 64, 1] [#kern.source<tensor = "kv_b", scale = "", row_begin = 40, row_end = 64, {{[^>]*}}batch = 0, {{[^>]*}}>, #kern.source<tensor = "kv_b", scale = "", row_begin = 104, row_end = 128, {{[^>]*}}batch = 1,
 // CHECK: kern.dispatch "mla_prefill" {heads = 2 : i64, kv_lora = 64 : i64, max_splits = 16 : i64, nope = 40 : i64, out_stride = 48 : i64, pages_per_sequence = 128 : i64, q_block = 64 : i64, q_latent_stride = 0 : i64, q_rope_head_stride = 72 : i64, q_rope_stride = 144 : i64, q_stride = 144 : i64, rope = 32 : i64, scale = 2.500000e-01 : f64, split_tokens = 512 : i64, token_stride = 96 : i64, v = 24 : i64}
 // CHECK-SAME: (%[[Q]], %[[K]], %[[V]], %[[C]], %[[P]], %[[S]], %[[PT]]) fixed [7, 1] grid [0, 64, -1, 2] rows 0
+// CHECK-SAME: flops_per_pair = 384 : i64, {{.*}}position_bytes = 192 : i64
 // CHECK-SAME: attributes {layer = 1 : i64}
 func.func @prefill(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>, %c: !cache,
                    %q: tensor<?x144xbf16>) -> tensor<?x48xbf16>
@@ -47,7 +48,7 @@ func.func @plain_decode(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?x
 // CHECK: %[[UK:.*]] = kern.constant "vnni16" [2, 64, 40, 1] [#kern.source<tensor = "kv_b", scale = "kv_b.scale", row_begin = 0, row_end = 40, {{[^>]*}}transposed = true, batch = 0,
 // CHECK: %[[A:.*]] = kern.dispatch "gemm_bf16" {{{.*}}batch = 2 : i64, {{.*}}k = 40 : i64, n = 64 : i64, {{.*}}x_batch_stride = 72 : i64, x_stride = 144 : i64}(%[[Q]], %[[UK]]) fixed [2, 0] grid [0, 1, -1, 2, -1, 1]
 // CHECK: %[[R:.*]] = kern.slice %[[Q]][40] : (tensor<?x144xbf16>) -> tensor<?x104xbf16>
-// CHECK: %[[PARTS:.*]] = kern.dispatch "mla_decode" {{{.*}}max_splits = 4 : i64, {{.*}}split_tokens = 256 : i64, {{.*}}}(%[[A]], %[[R]], {{.*}} fixed [6, 1] grid [0, 1, 2, 256] rows 0 {{.*}} -> tensor<528xf32>
+// CHECK: %[[PARTS:.*]] = kern.dispatch "mla_decode" {{{.*}}max_splits = 4 : i64, {{.*}}split_tokens = 256 : i64, {{.*}}}(%[[A]], %[[R]], {{.*}} fixed [6, 1] grid [0, 1, 2, 256] rows 0 {{.*}}flops_per_pair = 640 : i64, {{.*}}position_bytes = 192 : i64, {{.*}} -> tensor<528xf32>
 // CHECK: %[[L:.*]] = kern.dispatch "mla_combine" {{.*}}(%[[PARTS]], %{{.*}}) fixed [2, 1] grid [0, 1, -1, 2]
 // CHECK: %[[UV:.*]] = kern.constant "vnni16" [2, 24, 64, 1] [#kern.source<tensor = "kv_b", scale = "kv_b.scale", row_begin = 40, row_end = 64, {{[^>]*}}transposed = false, batch = 0,
 // CHECK: kern.dispatch "gemm_bf16" {{{.*}}batch = 2 : i64, {{.*}}k = 64 : i64, n = 24 : i64, {{.*}}x_batch_stride = 64 : i64, x_stride = 128 : i64}(%[[L]], %[[UV]])
