@@ -100,7 +100,8 @@ template <int64_t kInterleaved> void check_in_place() {
 TEST(CudaRope, MayRunInPlace) {
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "threads without work read what others write, and drop it; a race detector cannot know that";
+  GTEST_SKIP()
+      << "threads without work read what others write, and drop it; a race detector cannot know that";
 #endif
 #endif
   check_in_place<0>();
