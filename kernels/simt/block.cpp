@@ -121,7 +121,6 @@ std::string Block::run(Entry entry, Shape shape, void** params, const Schedule& 
     }
     sanitizer::switch_to(host_.race_fiber);
   }
-  sanitizer::acquire(&live_);
   sanitizer::destroy_fiber(engine_fiber);
   for (int g = 0; g < (warps_ + 3) / 4; ++g)
     sanitizer::destroy_fiber(warp_groups[g].fiber);
@@ -132,6 +131,8 @@ std::string Block::run(Entry entry, Shape shape, void** params, const Schedule& 
   release_memory();
   return error;
 }
+
+void Block::join_threads() { sanitizer::acquire(&live_); }
 
 void Block::enter() {
   entered_context(nullptr);

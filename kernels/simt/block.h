@@ -131,6 +131,9 @@ public:
 
   // Runs block `index`. "" or what went wrong.
   std::string run(Entry entry, Shape shape, void** params, const Schedule& schedule, u32 index);
+  // After the launch's last block here: all that its blocks did has happened. Before it nothing orders one block with
+  // the next, though one OS thread runs both.
+  void join_threads();
 
   // ---- for operations, on a fiber
   Thread& self() { return *running_; }

@@ -96,6 +96,7 @@ std::string launch(Entry entry, Shape shape, void** params, const Schedule& sche
       if (error.empty())
         error = std::move(problem);
     }
+    block->join_threads();
     pool.give(std::move(block));
   };
   std::vector<std::thread> others;

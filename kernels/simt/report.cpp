@@ -97,6 +97,7 @@ void fail(Place place, const char* format, ...) {
 }
 
 std::string Block::stray_writes() {
+  sanitizer::Ignore ours;
   const size_t end = (shared_bytes + 7) / 8 * 8;
   const u8 *before = shared - kGuardBytes, *after = shared + end;
   sanitizer::unpoison(before, end + 2 * kGuardBytes);
