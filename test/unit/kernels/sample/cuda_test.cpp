@@ -1,0 +1,51 @@
+// The sample skeleton for CUDA chooses the reference's ids, whatever the schedule: it computes with integers.
+#include "kernels/sample/cuda.h"
+#include "test/unit/kernels/cuda_support.h"
+#include "test/unit/kernels/sample/cases.h"
+
+namespace r1::test {
+namespace {
+
+template <int64_t kVocab> struct Config {
+  static constexpr long long vocab = kVocab, stride = (kVocab + 15) / 16 * 16;
+};
+struct Holes {};
+
+template <int64_t kVocab> void check(const SampleRows& rows, const CudaRun& run) {
+  std::vector<float> logits = rows.logits;
+  std::vector<int32_t> options = rows.options, draws = rows.draws, got(rows.count + 1, -7);
+  run_cuda<cuda::Sample<Config<kVocab>, Holes>>(run,
+                                                {logits.data(), options.data(), draws.data(), got.data()},
+                                                {1, int(rows.count), 1}, int(rows.count) + 1);
+  for (int64_t r = 0; r < rows.count; ++r)
+    EXPECT_EQ(got[r], rows.want[r]) << "vocab " << kVocab << " row " << r << " " << run;
+  EXPECT_EQ(got[rows.count], -7) << "chose for a row outside the step";
+}
+
+template <int64_t... kVocabs> void check_all() {
+  for (const CudaRun& run : cuda_runs())
+    (check<kVocabs>(sample_rows(kVocabs, kVocabs), run), ...);
+}
+
+TEST(CudaSample, IsTheReference) { check_all<1, 2, 7, 129, 1000>(); }
+
+TEST(CudaSample, LargeVocabulary) {
+  const SampleRows rows = sample_rows(9001, 5);
+  check<9001>(rows, cuda_runs().front());
+  check<9001>(rows, cuda_runs().back());
+}
+
+// R1's: one row for each way alone, many weights in many bins.
+TEST(CudaSample, WholeVocabulary) {
+  constexpr int64_t kVocab = 129280;
+  Random random(3);
+  SampleRows rows(kVocab);
+  rows.add(random.normal(kVocab, 3), 0, 0, 1, 0);
+  rows.add(random.normal(kVocab, 1), 1, 0, 1, any_draw(random));
+  rows.add(random.normal(kVocab, 1), 0.6, 0, 0.95, any_draw(random));
+  rows.add(random.normal(kVocab, 1), 1, 50, 0.9, any_draw(random));
+  check<kVocab>(rows, cuda_runs().front());
+}
+
+} // namespace
+} // namespace r1::test
