@@ -65,7 +65,7 @@ TEST(ValidateGpu, KernelsAreChecked) {
       {"static shared", [](ArtifactT& a) { kernel(a).static_shared_bytes = 1 << 30; }},
       {"registers", [](ArtifactT& a) { kernel(a).registers = 256; }},
       {"stack", [](ArtifactT& a) { kernel(a).stack_bytes = -2; }},
-      {"fill kernel", [](ArtifactT& a) { a.targets[0]->fill_kernel = 5; }},
+      {"fill kernel", [](ArtifactT& a) { a.targets[0]->fill_kernel = 6; }},
       {"fill kernel below", [](ArtifactT& a) { a.targets[0]->fill_kernel = -2; }},
       {"arguments", [](ArtifactT& a) { launch(a).arguments.resize(25, launch(a).arguments[0]); }},
       {"grid", [](ArtifactT& a) { launch(a).grid = {{Dim::Const, 1u << 31}}; }},

@@ -68,6 +68,7 @@ TEST(Validate, EveryFieldIsChecked) {
       {"max tokens", [](ArtifactT& a) { a.targets[0]->entries[0]->max_tokens = 0; }},
       {"max rows", [](ArtifactT& a) { a.targets[0]->entries[0]->max_logit_rows = 49; }},
       {"decode wider than batch", [](ArtifactT& a) { a.targets[0]->entries[2]->max_tokens = 6; }},
+      {"a choice without a launch", [](ArtifactT& a) { a.targets[0]->entries[1]->launches.pop_back(); }},
       {"arena size", [](ArtifactT& a) { a.targets[0]->entries[0]->arena_bytes = UINT64_MAX; }},
       {"vocab", [](ArtifactT& a) { a.model->vocab_size = 0; }},
       {"logits stride", [](ArtifactT& a) { a.model->logits_stride = a.model->vocab_size - 1; }},
