@@ -68,10 +68,15 @@ template <int kVocab, int kThreads> struct SampleRow {
   // body(logit, id) for the ids [first, first + count) below kVocab, first a multiple of V, dealt to the lanes of the warp.
   template <class Body> R1_DEVICE void each(int first, int count, const Body& body) const {
     const int end = first + count < kVocab ? first + count : kVocab;
-    R1_ROLLED for (int at = first + lane_index() * V; at < end; at += kWarpSize * V) {
-      float v[V];
-      load_lanes(logits + at, end - at, v);
-      R1_UNROLL for (int i = 0; i < V; ++i) if (at + i < end) body(v[i], at + i);
+    constexpr int kTogether = 2,
+                  kStep = kWarpSize * V; // so many loads of a thread are under way before the first is used
+    R1_ROLLED for (int at = first + lane_index() * V; at < end; at += kTogether * kStep) {
+      float v[kTogether][V];
+      R1_UNROLL for (int j = 0; j < kTogether; ++j)
+          load_lanes(logits + at + j * kStep, end - at - j * kStep, v[j]);
+      R1_UNROLL for (int j = 0; j < kTogether; ++j)
+          R1_UNROLL for (int i = 0; i < V; ++i) if (const int id = at + j * kStep + i; id < end)
+              body(v[j][i], id);
     }
   }
 

@@ -67,6 +67,11 @@ inline SampleRows sample_rows(int64_t vocab, uint64_t seed) {
     rows.add(v, way.temperature, way.top_k, way.top_p, any_draw(random));
     rows.add(std::vector<float>(vocab, -3.0f), way.temperature, way.top_k, way.top_p, any_draw(random));
   }
+  // Points where one token ends and the next begins.
+  for (int64_t id : {1, 4, 32, 128, 512})
+    if (id < vocab)
+      rows.add(std::vector<float>(vocab, 1.0f), 1, 0, 1,
+               uint64_t(((static_cast<unsigned __int128>(id) << 53) + vocab - 1) / vocab));
   // Neighbouring floats, huge ones, and a few tokens among -infinity.
   std::vector<float> close(vocab), huge = row(1e37f, 0), few(vocab, -kInfinity);
   for (float& x : close)

@@ -47,5 +47,29 @@ TEST(CudaSample, WholeVocabulary) {
   check<kVocab>(rows, cuda_runs().front());
 }
 
+// The arithmetic bit for bit. A rounding that differs shows in one weight of some thousand, among heavy ones.
+TEST(CudaSample, Weights) {
+  Random random(9);
+  for (int i = 0; i < 500000; ++i) {
+    const float top = random.uniform(-30, 30), logit = top - random.uniform(0, i % 4 ? 2 : 30);
+    const double inverse = 1 / double(random.uniform(0.1f, 2));
+    ASSERT_EQ(cuda::sample_weight(logit, top, inverse), reference::sample_weight(logit, top, inverse))
+        << logit << " " << top << " " << inverse;
+  }
+}
+
+// Shares are rounded up and points down, in 128 bits.
+TEST(CudaSample, Shares) {
+  using u128 = unsigned __int128;
+  Random random(10);
+  for (int i = 0; i < 20000; ++i) {
+    const uint64_t total = uint64_t(random.integer(1, (int64_t(1) << random.integer(1, 62)))),
+                   draw = any_draw(random);
+    const uint32_t part = uint32_t(random.integer(1, UINT32_MAX));
+    ASSERT_EQ(cuda::sample_share(total, part), uint64_t((u128(total) * part + UINT32_MAX) >> 32));
+    ASSERT_EQ(cuda::sample_point(draw, total), uint64_t(u128(draw) * total >> 53));
+  }
+}
+
 } // namespace
 } // namespace r1::test
