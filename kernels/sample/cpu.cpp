@@ -1,7 +1,9 @@
 // The next token id of one row of logits: temperature, top-k, top-p, one draw (registry/params.h, SampleParams).
-//   R1: 129,280 logits a row. Greedy: one pass, bound by reading 517 KB. Else a weight for every token, 20 operations on doubles,
-//   vectorised: 60 to 200 us; where top-k or top-p cut, histograms by the floats' bits, 2,048 bins at a time, of which the first sees
-//   every token that weighs something and the others hardly any: 100 us. A row is one tile: the rows of a batch go to different threads.
+//   R1: 129,280 logits a row, one core. Greedy: bound by reading 517 KB, 15 us. Else a weight for every token, 20 operations on
+//   doubles, vectorised: 130 us (AVX-512) or 210 us (AVX2) more. Where top-k or top-p cut, histograms by the floats' bits, 2,048 bins
+//   at a time, of which the first sees every token and the others hardly any: 0.3 ms by number, 1.2 ms by weight where all tokens
+//   weigh something and meet in few bins. A step of R1 takes a hundred times as long. A row is one tile, so the rows of a batch go to
+//   different threads.
 // Sums are of integers, so the order in which they are formed does not matter.
 #include "kernels/common/skeleton.h"
 #include "kernels/registry/sample_scratch.h"

@@ -12,14 +12,15 @@ template <int64_t kVocab> struct Config {
 struct Holes {};
 
 template <int64_t kVocab> void check(const SampleRows& rows, const CudaRun& run) {
+  // Under a sanitizer a few rows do: how a row is taken, not what it holds, decides what is looked for.
+  const int64_t count = kSanitized ? std::min<int64_t>(rows.count, 20) : rows.count;
   std::vector<float> logits = rows.logits;
-  std::vector<int32_t> options = rows.options, draws = rows.draws, got(rows.count + 1, -7);
-  run_cuda<cuda::Sample<Config<kVocab>, Holes>>(run,
-                                                {logits.data(), options.data(), draws.data(), got.data()},
-                                                {1, int(rows.count), 1}, int(rows.count) + 1);
-  for (int64_t r = 0; r < rows.count; ++r)
+  std::vector<int32_t> options = rows.options, draws = rows.draws, got(count + 1, -7);
+  run_cuda<cuda::Sample<Config<kVocab>, Holes>>(
+      run, {logits.data(), options.data(), draws.data(), got.data()}, {1, int(count), 1}, int(count) + 1);
+  for (int64_t r = 0; r < count; ++r)
     EXPECT_EQ(got[r], rows.want[r]) << "vocab " << kVocab << " row " << r << " " << run;
-  EXPECT_EQ(got[rows.count], -7) << "chose for a row outside the step";
+  EXPECT_EQ(got[count], -7) << "chose for a row outside the step";
 }
 
 template <int64_t... kVocabs> void check_all() {

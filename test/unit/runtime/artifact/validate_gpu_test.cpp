@@ -13,7 +13,7 @@ namespace {
 using testing::read_file, testing::temporary, testing::write_fake_model;
 
 KernelT& kernel(ArtifactT& a) { return *a.targets[0]->kernels[0]; }
-LaunchT& launch(ArtifactT& a) { return *a.targets[0]->entries[0]->launches.back(); }
+LaunchT& launch(ArtifactT& a) { return *a.targets[0]->entries[0]->launches[4]; } // lm_head's
 TensorMapT& map(ArtifactT& a) { return *launch(a).maps[0]; }
 
 // A sound map of the lm_head's weights: 4 rows of 64 floats, in boxes of 2 rows of 32.

@@ -28,7 +28,7 @@ TEST(Validate, EveryFieldIsChecked) {
   auto launch = [](ArtifactT& a) -> LaunchT& { return *a.targets[0]->entries[0]->launches[0]; };
   auto last = [](ArtifactT& a) -> LaunchT& { return *a.targets[0]->entries[0]->launches.back(); };
   const std::vector<Case> cases = {
-      {"kernel", [&](ArtifactT& a) { launch(a).kernel = 4; }},
+      {"kernel", [&](ArtifactT& a) { launch(a).kernel = 5; }},
       {"arena",
        [&](ArtifactT& a) {
          last(a).arguments[0] = {Space::Arena, 0, a.targets[0]->entries[0]->arena_bytes};
@@ -36,7 +36,7 @@ TEST(Validate, EveryFieldIsChecked) {
       {"segment offset",
        [&](ArtifactT& a) { last(a).arguments[3] = {Space::Segment, 0, a.segments[0]->bytes}; }},
       {"segment index", [&](ArtifactT& a) { last(a).arguments[3] = {Space::Segment, 1, 0}; }},
-      {"io slot", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 7, 0}; }},
+      {"io slot", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 10, 0}; }},
       {"io offset", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 0, 4}; }},
       {"cache layer", [&](ArtifactT& a) { launch(a).arguments[4] = {Space::Cache, 2, 0}; }},
       {"space", [&](ArtifactT& a) { launch(a).arguments[0] = {Space(9), 0, 0}; }},
