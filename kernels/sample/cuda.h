@@ -1,7 +1,7 @@
 // The next token id of a row of logits: temperature, top-k, top-p, one draw. What is computed: registry/params.h, SampleParams.
 //   R1: 129,280 logits a row are 517 KB, which lie in L2. A block takes one row and has 64 bytes a cycle of L2, 5 us for a pass.
 //     greedy          1 pass for the largest: 5 us.
-//     temperature     1 pass more for weights, summed by warp; then the part that the draw points into, 4 passes over a 32th each.
+//     temperature     1 pass more for weights, summed by warp; then the warp's part into which the draw points, a 32nd, and of that a 32nd.
 //     top-p or top-k  the logit at which to cut, found by histograms, never by sorting: one pass by distance from the largest in steps
 //                     linear in the exponent, which spreads tokens best; one for the extremes of the chosen bin; then by the
 //                     bits of the floats between them, mostly 2. Sums of the weights that stay: 1.
