@@ -37,9 +37,6 @@ template <class Config, class Holes, class Weight> struct GroupedGemmHopper {
 
   struct Problem : ExpertProblem<Config, Holes> {
     static_assert(!Shape::kF8 || Config::x_stride % 16 == 0, "rows of quantised x are aligned");
-    R1_DEVICE const Weight* source(int i) const {
-      return this->arguments.template in<Weight>(0) + this->row(i) * (long long)Config::x_stride;
-    }
     R1_DEVICE const float* scales(int i) const {
       return this->arguments.template in<float>(4) + this->row(i) * (long long)Shape::kLines;
     }
@@ -58,8 +55,8 @@ template <class Config, class Holes, class Weight> struct GroupedGemmHopper {
         barrier_expect(ring.full_of(step), Products::kWeightBytes);
         Products::load_weights(ring, maps, step, place.column, place.expert);
       };
-      feed_rows<Products::kSteps, kAhead>(ring, RowCopier<Weight, Shape::kK, Shape::kTileM, 1>(problem),
-                                          load_weights);
+      const RowCopier<Config, Weight, Shape::kTileM, 1> rows(problem, arguments.in<Weight>(0));
+      feed_rows<Products::kSteps, kAhead>(ring, rows, load_weights);
     };
     Products::tile(problem, weights, place.column, shared, kArrivals, produce);
   }
