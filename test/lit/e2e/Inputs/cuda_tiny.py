@@ -16,8 +16,9 @@ e2e.must("r1run", "check", artifact)
 results = []
 
 
-def said(where, prompt, env=None):
-    return e2e.must("r1run", "generate", artifact, "--target", where, "--temperature", "0", "--prompt", prompt, env=env)[0].decode()
+def said(where, prompt, env=None, temperature="0"):
+    return e2e.must("r1run", "generate", artifact, "--target", where, "--temperature", temperature, "--seed", "7", "--prompt", prompt,
+                    env=env)[0].decode()
 
 
 def greedy(prompt):
@@ -25,6 +26,14 @@ def greedy(prompt):
     e2e.expect("</think>" in expected, f"the CPU shows no reasoning: {expected!r}")
     for _, env in e2e.ways_to_run(target):
         text = said(target, prompt, env)
+        e2e.expect(text == expected, f"{env}: {text!r}, the CPU says {expected!r}")
+
+
+def drawn(prompt, temperature):
+    """A seed says the same everywhere: the choice is exact, and the logits are nearly so."""
+    expected = said("cpu:native", prompt, temperature=temperature)
+    for _, env in e2e.ways_to_run(target):
+        text = said(target, prompt, env, temperature)
         e2e.expect(text == expected, f"{env}: {text!r}, the CPU says {expected!r}")
 
 
@@ -59,6 +68,8 @@ e2e.attempt(results, "inspect", inspected)
 prompts = ["What is 27 plus 58?", "What is 3 plus 4?", "What is 99 plus 1?"]
 for prompt in prompts:
     e2e.attempt(results, prompt, lambda: greedy(prompt))
+for temperature in ("0.6", "1"):
+    e2e.attempt(results, f"temperature {temperature}", lambda: drawn(prompts[0], temperature))
 line = json.dumps({"text": prompts[0] + " " + said("cpu:native", prompts[0])}) + "\n"
 ids = json.loads(e2e.must("r1run", "tokenize", artifact, stdin=line.encode())[0])["ids"]
 with open(tokens, "w", encoding="utf-8") as file:
