@@ -38,6 +38,9 @@ llvm::StringRef entryKind(mlir::func::FuncOp function);
 /// What the module is compiled for.
 Machine machineOf(mlir::func::FuncOp function);
 
+/// Of a GPU, the chip whose schedules it has.
+int chipOf(mlir::func::FuncOp function);
+
 /// Remarks; `reason` is a sentence. They reach --remarks, `r1c explain` and the artifact.
 void passed(mlir::Operation* at, llvm::StringRef fusion, const llvm::Twine& reason);
 void missed(mlir::Operation* at, llvm::StringRef fusion, const llvm::Twine& reason);

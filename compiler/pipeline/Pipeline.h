@@ -1,5 +1,6 @@
 // The order of passes, in the only place that knows it.
 #pragma once
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
@@ -18,18 +19,22 @@ llvm::StringRef nameOf(Phase phase);
 llvm::StringRef sentenceOf(Phase phase);
 std::optional<Phase> parsePhase(llvm::StringRef name);
 
-/// Which fusions run: all, but those switched off.
+/// Which fusions run: those that do by default, but for what is switched.
 class FusionChoice {
 public:
-  /// "+name,-name,+all,-all", left to right, starting from all. Fails on a name that no fusion has, listing those that exist.
+  FusionChoice();
+  /// "+name,-name,+all,-all", left to right, starting from the default, which +all restores; -all is none. Fails on a name that no fusion has, listing those that exist.
   static llvm::Expected<FusionChoice> parse(llvm::StringRef text);
   bool isOn(llvm::StringRef fusion) const { return !off.contains(fusion); }
-  /// Canonical text: the switched-off ones in pipeline order, "-a,-b"; empty where all run.
+  /// Canonical text: what differs from the default, in pipeline order, "-a,+b"; empty where nothing does.
   std::string text() const;
 
 private:
   llvm::StringSet<> off;
 };
+
+/// Says in the module what it is compiled for: Target::scheduleChip, 0 for a CPU.
+void setMachine(mlir::ModuleOp module, int scheduleChip);
 
 /// Appends the passes of `phase`, its verifier last. Import and Emit are not pass pipelines and add nothing.
 void addPasses(Phase phase, mlir::OpPassManager& pm, const FusionChoice& fusions);

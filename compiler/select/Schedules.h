@@ -13,9 +13,6 @@ struct GemmTiles {
   int64_t m, n;
 };
 
-/// Rows up to which a GPU's linear layer is a stream of weights; decode entries of more sequences have kernels of their own.
-inline constexpr int64_t kStreamRows = 16;
-
 /// Rows of a tile of sm_90a's warp groups.
 inline constexpr int64_t kHopperRows = 128;
 

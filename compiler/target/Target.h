@@ -12,6 +12,11 @@ enum class Machine { Cpu, Cuda };
 inline constexpr char kMachineAttr[] = "r1.machine";
 /// And of a GPU the chip whose schedules it has, GpuTarget::scheduleChip.
 inline constexpr char kChipAttr[] = "r1.chip";
+/// Rows up to which a GPU's linear layer is bound by its weights' bytes and streams them: decode entries of more sequences have kernels
+/// of their own, and x of fewer rows is not worth quantising.
+inline constexpr int64_t kStreamRows = 16;
+/// Whether tensor cores of this schedule's chip multiply e4m3.
+constexpr bool multipliesE4m3(int scheduleChip) { return scheduleChip >= 89; }
 llvm::StringRef nameOf(Machine machine);
 std::optional<Machine> parseMachine(llvm::StringRef name);
 

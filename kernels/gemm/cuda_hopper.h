@@ -10,7 +10,8 @@
 //
 // GemmHopperQuantised: x is e4m3 too, quantised in pieces of 128 k of a row: y = sum over lines of (x line .
 // w line) * x scale * w scale. The tensor core adds with 14 bits or so, hence sums of a line are added up in
-// float beside it. Buffers: x e4m3[rows][x_stride], W, scales of W, scales of x f32[rows][kLines].
+// float beside it. Buffers: x e4m3[rows][x_stride], W, scales of W, scales of x
+// f32[rows][kScaleStride], as rows_quantize writes them.
 //
 // Tensor maps (element = bf16 or u8, swizzle 128B, box rows of 128 bytes), innermost first:
 //   0: x  dims {k, batch, rows}            strides {x_batch_stride, x_stride}  box {kLine, 1, 128}
@@ -30,7 +31,7 @@ namespace r1::cuda {
 template <class Config, class Holes, class Weight> struct GemmHopper {
   static_assert(Config::prologue == 0, "a GPU norms in its own launch: the prologue would run once a block");
   static_assert(Config::tile_m == 128, "two groups of 64 rows");
-  using Shape = LinearShape<Config, Weight>;
+  using Shape = LinearShape<Config, Weight, Weight>;
   static constexpr bool kF8 = Shape::kF8;
   static constexpr int kTileM = 128, kColumns = Shape::kTileN * Shape::kAccumulators;
   static_assert(kColumns <= (kF8 ? 128 : 256), "the sums of a tile are held in registers, twice for e4m3");
@@ -116,7 +117,7 @@ private:
                                 const float* scales) {
     float sums[kSums];
     if constexpr (kF8)
-      sum_f8(arguments.in<float>(3) + place.first * (long long)kSteps, place.rows, ring, scales, sums);
+      sum_f8(arguments.in<float>(3) + place.first * (long long)Shape::kScaleStride, place.rows, ring, scales, sums);
     else
       sum_bf16(ring, sums);
     finish_groups<Shape>(GemmProblem<Config, Holes>(arguments, place), place.column, sums,
@@ -160,8 +161,8 @@ private:
   // Results of one group scale while the other's products go.
   R1_DEVICE static void sum_f8(const float* x_scales, int rows, const Ring& ring, const float* scales,
                                float (&sums)[kSums]) {
-    const float* low = x_scales + smaller(consumer_row(), rows - 1) * kSteps;
-    const float* high = x_scales + smaller(consumer_row() + 8, rows - 1) * kSteps;
+    const float* low = x_scales + smaller(consumer_row(), rows - 1) * Shape::kScaleStride;
+    const float* high = x_scales + smaller(consumer_row() + 8, rows - 1) * Shape::kScaleStride;
     float parts[kSums];
     R1_UNROLL for (int i = 0; i < kSums; ++i) { sums[i] = 0; }
     for (int step = 0; step < kSteps; ++step) {
