@@ -86,9 +86,9 @@ private:
     return llvm::TypeSwitch<Operation*, Error>(op)
         .Case<ir::WeightOp, ir::ExpertWeightOp, ir::ConcatRowsOp, ir::EmbedOp, ir::RmsNormOp, ir::AddOp,
               ir::SiluMulOp, ir::CastOp, ir::SliceOp, ir::ConcatColumnsOp, ir::GatherRowsOp, ir::RopeTableOp,
-              ir::RopeOp, ir::QuantizeRowsOp, ir::LinearOp, ir::ExpertLinearOp, ir::CombineOp, ir::RouterLogitsOp,
-              ir::RouterGateOp, ir::CacheAppendOp, ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp,
-              ir::ExpandValueOp>([&](auto known) { return evaluate(known, frame); })
+              ir::RopeOp, ir::QuantizeRowsOp, ir::LinearOp, ir::ExpertLinearOp, ir::CombineOp,
+              ir::RouterLogitsOp, ir::RouterGateOp, ir::CacheAppendOp, ir::AttentionOp, ir::AbsorbQueryOp,
+              ir::LatentAttentionOp, ir::ExpandValueOp>([&](auto known) { return evaluate(known, frame); })
         .Case<ir::FusedOp>([&](ir::FusedOp fused) { return runFused(fused); })
         .Default([](Operation*) { return fail("has no interpretation; this is a defect of r1c"); });
   }

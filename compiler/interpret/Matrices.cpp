@@ -27,7 +27,8 @@ Error evaluate(ir::QuantizeRowsOp op, Frame& frame) {
 }
 
 Error evaluate(ir::LinearOp op, Frame& frame) {
-  Expected<TensorPtr> x = frame.input(op.getX(), op.getXScale()), weight = frame.scaled(op.getWeight(), op.getScale());
+  Expected<TensorPtr> x = frame.input(op.getX(), op.getXScale()),
+                      weight = frame.scaled(op.getWeight(), op.getScale());
   if (!x || !weight)
     return llvm::joinErrors(x.takeError(), weight.takeError());
   int64_t out = (*weight)->shape[0], in = (*weight)->shape[1], rows = (*x)->data.size() / in;

@@ -81,7 +81,8 @@ std::string FusionChoice::text() const {
 
 void setMachine(ModuleOp module, int scheduleChip) {
   Builder builder(module.getContext());
-  module->setAttr(kMachineAttr, builder.getStringAttr(r1::nameOf(scheduleChip ? Machine::Cuda : Machine::Cpu)));
+  module->setAttr(kMachineAttr,
+                  builder.getStringAttr(r1::nameOf(scheduleChip ? Machine::Cuda : Machine::Cpu)));
   if (scheduleChip)
     module->setAttr(kChipAttr, builder.getI64IntegerAttr(scheduleChip));
 }

@@ -55,9 +55,10 @@ SmallVector<int64_t> piecesOf(Value x) {
 /// A quantised x has a scale for each piece, and meets a quantised weight; any other has none.
 LogicalResult verifyInputScale(Operation* op, StringRef label, Value x, Value scale, Value weight) {
   if (isF8(x) != static_cast<bool>(scale) || (scale && !isF8(weight)))
-    return op->emitOpError() << label << ": an x of type f8E4M3FN needs an x_scale and a weight of its type, any other "
-                             << "must not have one; x is " << x.getType() << (scale ? " with" : " without")
-                             << " an x_scale, the weight " << weight.getType();
+    return op->emitOpError()
+           << label << ": an x of type f8E4M3FN needs an x_scale and a weight of its type, any other "
+           << "must not have one; x is " << x.getType() << (scale ? " with" : " without")
+           << " an x_scale, the weight " << weight.getType();
   if (scale && !hasShape(scale, piecesOf(x)))
     return op->emitOpError() << label << ": the x_scale of " << x.getType()
                              << " has one element for each 128 columns, found " << scale.getType();

@@ -106,7 +106,8 @@ template <class Shape> struct LinearTiles {
         copy_async16(stage + target + i * kRows * 128, x[i] + step * 128, row + i * kRows < rows ? 16 : 0);
       }
       if (thread_index() < kTileM)
-        copy_async4(stage + Layout::kScales + thread_index() * 4, x_scales + step, thread_index() < rows ? 4 : 0);
+        copy_async4(stage + Layout::kScales + thread_index() * 4, x_scales + step,
+                    thread_index() < rows ? 4 : 0);
     }
   };
 

@@ -73,7 +73,9 @@ template <class Shape> struct WarpTile {
     // Lanes in eights: (rows 0..7, first piece), (0..7, next), (8..15, first), (8..15, next).
     const int first_columns = stage + Layout::x(row + lane / 16 * 8 + lane % 8, lane / 8 % 2);
     // Two pieces on. Moved about as pieces are, that is a changed bit; of the sum, lest all four be kept.
-    const auto add = [&](int k) { add_pieces(shared + (first_rows ^ k * 32), shared + (first_columns ^ k * 32), to); };
+    const auto add = [&](int k) {
+      add_pieces(shared + (first_rows ^ k * 32), shared + (first_columns ^ k * 32), to);
+    };
     if constexpr (kWidened) {
       R1_ROLLED for (int k = 0; k < 4; ++k) { add(k); }
     } else {

@@ -11,7 +11,6 @@ namespace r1::cuda {
 template <class Config, class Holes, class Weight, class X = bf16> struct Gemm {
   static_assert(Config::prologue == 0, "a GPU norms in its own launch: the prologue would run once a block");
   using Shape = LinearShape<Config, Weight, X>;
-  static_assert(Config::batch == 1 || !Shape::kQuantised, "scales of x are those of one product");
   using Schedule = typename LinearSchedule<Shape>::Type;
   static constexpr int kThreads = Schedule::kThreads;
   static constexpr int kSharedBytes = Schedule::kSharedBytes;

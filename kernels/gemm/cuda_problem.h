@@ -26,11 +26,14 @@ template <class Config, class Holes, class X = bf16> struct GemmProblem {
   const Arguments& arguments;
   const GemmPlace& place;
   const X* x;
+  static_assert(sizeof(X) > 1 || (Config::x_stride % 128 == 0 && Config::batch == 1),
+                "rows of a quantised x are whole pieces, its scales those of one product");
 
   R1_DEVICE GemmProblem(const Arguments& all, const GemmPlace& at)
       : arguments(all), place(at), x(all.in<X>(0) + at.part * Config::x_batch_stride) {}
   R1_DEVICE int count() const { return place.rows; }
   R1_DEVICE const X* source(int i) const { return x + (place.first + i) * Config::x_stride; }
+  // Of a quantised x.
   R1_DEVICE const float* scales(int i) const {
     return arguments.in<float>(3) + (place.first + i) * (long long)kRowScales<Config::k>;
   }

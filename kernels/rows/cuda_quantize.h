@@ -15,7 +15,7 @@ template <class Config, class Holes> struct RowsQuantize {
   using X = Element<Config::x_type>;
   static constexpr int V = 8, kPiece = 128, kLanes = kPiece / V;
   static constexpr int kCols = int(Config::cols), kPieces = blocks_of(kCols, kPiece);
-  static constexpr long long kStride = kPieces * kPiece;                // of rows of y
+  static constexpr long long kStride = kPieces * kPiece;                 // of rows of y
   static constexpr long long kScaleStride = blocks_of(kPieces, 16) * 16; // of rows of scales
   static constexpr int kThreads = kPieces * kLanes < 256 ? blocks_of(kPieces * kLanes, 32) * 32 : 256;
   static constexpr int kSharedBytes = 0;
@@ -30,7 +30,8 @@ template <class Config, class Holes> struct RowsQuantize {
     const bool aligned = kCols % V == 0 && is_aligned(x, 16);
     // Every thread goes as many rounds, for the warp's sake.
     R1_ROLLED for (int first = 0; first < kPieces; first += kThreads / kLanes) {
-      const int piece = first + thread_index() / kLanes, column = piece * kPiece + thread_index() % kLanes * V;
+      const int piece = first + thread_index() / kLanes,
+                column = piece * kPiece + thread_index() % kLanes * V;
       const int left = kCols - column, count = left < 0 ? 0 : left < V ? left : V;
       float v[V] = {};
       if (aligned && count == V)
@@ -38,9 +39,10 @@ template <class Config, class Holes> struct RowsQuantize {
       else if (!aligned)
         load_columns<false>(x + column, count, v);
       float largest = 1e-4f;
-      R1_UNROLL for (int i = 0; i < V; ++i) largest = math::max(largest, math::abs(v[i])); // NaN does not count
-      R1_UNROLL for (int mask = kLanes / 2; mask > 0; mask /= 2)
-          largest = math::max(largest, shuffle_xor(largest, mask));
+      R1_UNROLL for (int i = 0; i < V; ++i) largest =
+          math::max(largest, math::abs(v[i])); // NaN does not count
+      R1_UNROLL for (int mask = kLanes / 2; mask > 0; mask /= 2) largest =
+          math::max(largest, shuffle_xor(largest, mask));
       float scale = largest / 448.0f;
       if constexpr (Config::ue8m0) // 2^ceil(log2(scale)), exactly; it is never subnormal
         scale = float_from_bits((float_bits(scale) + 0x7fffff) & 0xff800000);

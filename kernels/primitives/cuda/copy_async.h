@@ -27,7 +27,8 @@ R1_DEVICE void copy_async16(void* shared, const void* global, int bytes) {
                : "memory");
 }
 R1_DEVICE void copy_async4(void* shared, const void* global, int bytes) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(shared)), "l"(global), "r"(bytes)
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(shared)), "l"(global),
+               "r"(bytes)
                : "memory");
 }
 R1_DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

@@ -49,6 +49,8 @@ def inspected():
     for kernel in gpu["kernels"]:
         e2e.expect(kernel["threads"] % 32 == 0 and kernel["threads"] > 0 and kernel["shared_bytes"] >= 0, f"{kernel}")
         e2e.expect(kernel["registers"] is None and kernel["spill_bytes"] is None, f"{kernel} has registers")
+    warp_groups = [kernel["symbol"] for kernel in gpu["kernels"] if kernel["symbol"].startswith("grouped_gemm_hopper")]
+    e2e.expect(bool(warp_groups) == target.endswith("sm_90a"), f"experts' kernels of warp groups: {warp_groups}")
     e2e.expect(all("scratch_bytes" in k and "registers" not in k for k in cpu["kernels"]), "a CPU's kernels have registers")
     e2e.expect(" threads, " in e2e.must("r1c", "inspect", artifact)[0].decode(), "the table does not tell threads")
 

@@ -7,7 +7,8 @@ namespace {
 
 using namespace cuda;
 
-template <Case c> void check(QuantisedProblem& problem, const std::vector<NamedSchedule>& schedules, double tolerance) {
+template <Case c>
+void check(QuantisedProblem& problem, const std::vector<NamedSchedule>& schedules, double tolerance) {
   const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<r1::cuda::GemmQuantised<QuantisedConfig<c>, RecordHoles<4>>>(
         name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1}, problem.output(), 4, schedule);
@@ -26,7 +27,8 @@ template <Case... c> void check_all(uint32_t seed) {
 }
 
 TEST(CudaGemmQuantised, AgreesWithTheReference) {
-  check_all<Case{129, 72, 200, 1, 1, 128, 64}, // a row block of one row; columns past n; less than a piece at the end
+  check_all<Case{129, 72, 200, 1, 1, 128,
+                 64}, // a row block of one row; columns past n; less than a piece at the end
             Case{65, 33, 24, 1, 1, 64, 16},    // less than a piece in all
             Case{7, 50, 333, 1, 2, 64, 48},    // odd k; gate and up across warps
             Case{1, 16, 2200, 1, 1, 64, 16},   // one row; scales of more than 16 pieces

@@ -8,8 +8,8 @@ namespace r1::test {
 namespace {
 
 template <int64_t kCols, int64_t kInner, int64_t kStride, int64_t kType, int64_t kUe8m0> struct Config {
-  static constexpr long long cols = kCols, rows_dim = kTokens, inner = kInner, x_stride = kStride, x_type = kType,
-                             ue8m0 = kUe8m0;
+  static constexpr long long cols = kCols, rows_dim = kTokens, inner = kInner, x_stride = kStride,
+                             x_type = kType, ue8m0 = kUe8m0;
 };
 struct NoHoles {};
 
@@ -46,10 +46,12 @@ template <class Config, int kTokenCount> void check(uint64_t seed, int shift = 0
     alignas(16) static uint8_t got[kTokenCount * Config::inner * stride];
     std::fill_n(got, rows * stride, 0xaa);
     std::vector<float> got_scales(rows * scale_stride, -1);
-    run_cuda<cuda::RowsQuantize<Config, NoHoles>>(run, {in, got, got_scales.data()}, {kTokenCount, 1, 1}, rows + 3);
+    run_cuda<cuda::RowsQuantize<Config, NoHoles>>(run, {in, got, got_scales.data()}, {kTokenCount, 1, 1},
+                                                  rows + 3);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t c = 0; c < stride; ++c)
-        ASSERT_EQ(got[r * stride + c], c < cols ? e4m3_from_f32(y[r * cols + c]) : 0) << "row " << r << " column " << c;
+        ASSERT_EQ(got[r * stride + c], c < cols ? e4m3_from_f32(y[r * cols + c]) : 0)
+            << "row " << r << " column " << c;
       for (int64_t p = 0; p < scale_stride; ++p)
         ASSERT_EQ(got_scales[r * scale_stride + p], p < pieces ? scales[r * pieces + p] : -1.0f)
             << "row " << r << " piece " << p;
