@@ -36,30 +36,30 @@ struct QuantizeActivations : impl::QuantizeActivationsBase<QuantizeActivations> 
   void runOnOperation() override {
     sites.clear();
     layers = 0;
+    SmallVector<Operation*> found;
     getOperation().walk([&](Operation* op) {
+      if (isa<ir::LinearOp, ir::ExpertLinearOp>(op))
+        found.push_back(op);
+    });
+    auto first = llvm::find_if(found, hasE4m3Weight);
+    if (std::string reason = obstacle(); !reason.empty()) {
+      if (first != found.end())
+        say(*first, reason);
+      return;
+    }
+    for (Operation* op : found)
       if (auto linear = dyn_cast<ir::LinearOp>(op))
         consider(linear, mostRows(getOperation(), linear.getX()));
-      if (auto experts = dyn_cast<ir::ExpertLinearOp>(op)) {
-        int64_t tokens = mostRows(getOperation(), experts.getX());
-        int64_t topK = typeOf(experts.getIds()).getDimSize(1),
-                all = typeOf(experts.getWeight()).getDimSize(0);
-        consider(experts, (tokens * topK + all - 1) / all);
-      }
-    });
-    if (sites.empty())
-      return;
-    Operation* first = sites.front().second.front();
-    if (std::string reason = obstacle(); !reason.empty())
-      return say(first, reason);
-    if (decline) {
-      missed(first, kName,
+      else
+        consider(cast<ir::ExpertLinearOp>(op));
+    if (decline && !sites.empty())
+      missed(sites.front().second.front(), kName,
              "kept bf16: " + Twine(layers) + " linear layers have e4m3 weights; quantising their " +
                  Twine(sites.size()) + " inputs " + gain() +
                  ", and costs a launch for each and logits some percent off; --fusions=+" + kName);
-      return;
-    }
-    for (auto& [x, readers] : sites)
-      quantize(x, readers);
+    if (!decline)
+      for (auto& [x, readers] : sites)
+        quantize(x, readers);
   }
 
 private:
@@ -87,6 +87,18 @@ private:
              "how "
              "many sequences are decoded with it";
     return "";
+  }
+
+  static bool hasE4m3Weight(Operation* op) {
+    if (auto linear = dyn_cast<ir::LinearOp>(op))
+      return static_cast<bool>(linear.getScale());
+    return static_cast<bool>(cast<ir::ExpertLinearOp>(op).getScale());
+  }
+
+  void consider(ir::ExpertLinearOp op) {
+    int64_t pairs = mostRows(getOperation(), op.getX()) * typeOf(op.getIds()).getDimSize(1);
+    int64_t experts = typeOf(op.getWeight()).getDimSize(0);
+    consider(op, (pairs + experts - 1) / experts);
   }
 
   /// `rows`: the most that the layer (each expert, on average) multiplies.
