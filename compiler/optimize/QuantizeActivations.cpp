@@ -70,8 +70,9 @@ private:
 
   StringRef gain() {
     // sm_100's own instructions for e4m3 are not used yet, and its mma.sync widens to f16.
-    return chipOf(getOperation()) == 100 ? "halves the bytes of x"
-                                         : "doubles the rate of tensor cores and halves the bytes of x";
+    return scheduleChipOf(getOperation()) == 100
+               ? "halves the bytes of x"
+               : "doubles the rate of tensor cores and halves the bytes of x";
   }
 
   /// What keeps the whole function from it.
@@ -79,7 +80,7 @@ private:
     func::FuncOp function = getOperation();
     if (machineOf(function) != Machine::Cuda)
       return "a CPU's kernels widen e4m3 weights to bf16, which x is already";
-    if (int chip = chipOf(function); !multipliesE4m3(chip))
+    if (int chip = scheduleChipOf(function); !multipliesE4m3(chip))
       return "tensor cores before sm_89 do not multiply e4m3; schedules are those of sm_" +
              std::to_string(chip);
     if (StringRef kind = entryKind(function); kind == "decode" || kind == "mtp")

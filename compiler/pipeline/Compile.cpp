@@ -258,7 +258,7 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
     groups[0];
   for (auto& [chip, own] : groups) {
     modules.emplace_back(imported->get().clone());
-    setMachine(modules.back().get(), chip);
+    setMachine(modules.back().get(), chip ? Machine::Cuda : Machine::Cpu, chip);
     request.machines.push_back({modules.back().get(), std::move(own)});
   }
   bool stopped = false;

@@ -45,7 +45,7 @@ Error interpretFolder(const InterpretOptions& options) {
   if (!module)
     return module.takeError();
   if (options.after == Phase::Optimize) {
-    setMachine(**module, chip);
+    setMachine(**module, chip ? Machine::Cuda : Machine::Cpu, chip);
     PassManager passes(&context);
     addPasses(Phase::Optimize, passes, options.fusions);
     if (failed(passes.run(**module)))

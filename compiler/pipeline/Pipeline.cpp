@@ -3,7 +3,6 @@
 #include "compiler/optimize/Passes.h"
 #include "compiler/plan/Passes.h"
 #include "compiler/select/Passes.h"
-#include "compiler/target/Target.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -77,14 +76,6 @@ std::string FusionChoice::text() const {
     if (isOn(fusion.name) != fusion.byDefault)
       result += (result.empty() ? "" : ",") + std::string(fusion.byDefault ? "-" : "+") + fusion.name.str();
   return result;
-}
-
-void setMachine(ModuleOp module, int scheduleChip) {
-  Builder builder(module.getContext());
-  module->setAttr(kMachineAttr,
-                  builder.getStringAttr(r1::nameOf(scheduleChip ? Machine::Cuda : Machine::Cpu)));
-  if (scheduleChip)
-    module->setAttr(kChipAttr, builder.getI64IntegerAttr(scheduleChip));
 }
 
 void addPasses(Phase phase, OpPassManager& pm, const FusionChoice& fusions) {

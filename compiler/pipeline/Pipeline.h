@@ -1,6 +1,5 @@
 // The order of passes, in the only place that knows it.
 #pragma once
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
@@ -32,9 +31,6 @@ public:
 private:
   llvm::StringSet<> off;
 };
-
-/// Says in the module what it is compiled for: Target::scheduleChip, 0 for a CPU.
-void setMachine(mlir::ModuleOp module, int scheduleChip);
 
 /// Appends the passes of `phase`, its verifier last. Import and Emit are not pass pipelines and add nothing.
 void addPasses(Phase phase, mlir::OpPassManager& pm, const FusionChoice& fusions);

@@ -2,23 +2,27 @@
 #pragma once
 #include "compiler/target/CpuTarget.h"
 #include "compiler/target/GpuTarget.h"
+#include "mlir/IR/Operation.h"
 #include <variant>
 
 namespace r1 {
 
 /// What a plan is made for. Targets of one machine share everything up to code generation: kernels and their parameters, the order of
-/// weights, offsets and launches. A module says it in its attribute `r1.machine`; without one it is for a CPU.
+/// weights, offsets and launches. A module says it in its attribute `r1.machine`; without one it is for a CPU. `r1.chip` says
+/// the GPU's chip whose schedules it has, GpuTarget::scheduleChip.
 enum class Machine { Cpu, Cuda };
-inline constexpr char kMachineAttr[] = "r1.machine";
-/// And of a GPU the chip whose schedules it has, GpuTarget::scheduleChip.
-inline constexpr char kChipAttr[] = "r1.chip";
+
 /// Rows up to which a GPU's linear layer is bound by its weights' bytes and streams them: decode entries of more sequences have kernels
 /// of their own, and x of fewer rows is not worth quantising.
 inline constexpr int64_t kStreamRows = 16;
 /// Whether tensor cores of this schedule's chip multiply e4m3.
 constexpr bool multipliesE4m3(int scheduleChip) { return scheduleChip >= 89; }
-llvm::StringRef nameOf(Machine machine);
-std::optional<Machine> parseMachine(llvm::StringRef name);
+
+/// Says it in the module.
+void setMachine(mlir::Operation* module, Machine machine, int scheduleChip);
+/// What the module around `op`, or `op` itself, says; sm_80 where a module for a GPU names no chip, as one written by hand.
+Machine machineOf(mlir::Operation* op);
+int scheduleChipOf(mlir::Operation* op);
 
 struct Target {
   std::variant<CpuTarget, GpuTarget> chip;

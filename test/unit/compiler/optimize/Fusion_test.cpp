@@ -134,9 +134,7 @@ TEST(QuantizeActivations, CostsWhatE4m3HasInPrefillOfAGpuAlone) {
     roundActivations(*module);
     runFusion(*module, "quantize-activations"); // for a CPU, as nothing is said
     EXPECT_EQ(countOf<ir::QuantizeRowsOp>(*module, "prefill"), 0);
-    mlir::Builder builder(&listening.context);
-    module->getOperation()->setAttr(kMachineAttr, builder.getStringAttr(nameOf(Machine::Cuda)));
-    module->getOperation()->setAttr(kChipAttr, builder.getI64IntegerAttr(90));
+    setMachine(*module, Machine::Cuda, 90);
     runFusion(*module, "quantize-activations");
     // Inputs of q_a and kv_a, q_b, o, gate and up, down; lm_head is bf16.
     EXPECT_EQ(countOf<ir::QuantizeRowsOp>(*module, "prefill"), 2 * 5);
