@@ -53,8 +53,8 @@ inline GemmTiles expertTiles(Machine machine, int64_t rows, int64_t n) {
   return {rows <= 64 ? 64 : 128, std::min<int64_t>(64, roundUp16(n))};
 }
 
-/// The same for sm_90a's warp groups, of more rows than stream. Rows scatter about their average, so half a tile of each expert is waste: 64
-/// rows at 0.7 of the rate cost (rows + 32) / 0.7, 128 rows cost rows + 64, which is less from some 60 on (kernels/grouped_gemm/cuda_hopper.h).
+/// The same for sm_90a's warp groups, of more rows than stream. Rows scatter about their average, so with 64 rows half a tile of each expert is
+/// waste, at 0.7 of the rate: (rows + 32) / 0.7 against the 128 of one tile of 128 (kernels/grouped_gemm/cuda_hopper.h).
 /// Columns: one tile's for all accumulators, as many as wgmma takes, two groups side by side at 64 rows, and registers hold.
 inline GemmTiles hopperExpertTiles(int64_t rows, int64_t n, int64_t accumulators, bool f8) {
   int64_t m = rows < 64 ? 64 : 128, widest = 0;

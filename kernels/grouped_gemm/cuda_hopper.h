@@ -1,15 +1,15 @@
 // Experts' linear layers for many rows an expert on sm_90a: warp groups multiply straight from shared memory.
 //
-// Arithmetic: an expert of r rows has 2 * r * n * k operations and n * k weights, which come from memory in the time
-// of some 200 rows' products if they are bf16, of 100 (e4m3, widened) or 200 (e4m3 products) on an H100: at R1's 64
-// to 256 rows an expert neither bound is far away. So weights are to be read once (cuda_hopper_place.h), rows not to
-// be wasted, and the tensor cores kept busy:
-//   tile_m 128: a consumer group has 64 rows and all columns. Of r rows, ceil(r / 128) * 128 are computed.
-//   tile_m 64:  both groups read the same 64 rows, each multiplies half of the columns. A product of 64 x 128 x 16
-//               reads 6 KiB of shared memory in 64 cycles and has 5 KiB of copies beside it, more than the 128 bytes
-//               a cycle that there are: some 0.7 of the rate of tile_m 128.
-// Rows of an expert scatter, so about half a block is waste: r + 32 rows at 0.7 of the rate against r + 64. They meet
-// near 64 rows on average; compiler/select/Schedules.h chooses so.
+// Arithmetic: an expert of r rows has 2 * r * n * k operations, and n * k weights to read: on an H200 the two take
+// the same time at 200 rows with bf16 weights, 100 with e4m3 widened, 200 with e4m3 products; on an H100 at half as
+// many again. R1 has 64 to 256 rows an expert, so neither bound is far away: weights are to be read once
+// (cuda_hopper_place.h), rows not to be wasted, tensor cores to be kept busy.
+//   tile_m 128: a consumer group has 64 rows and all columns.
+//   tile_m 64:  both groups read the same 64 rows, each multiplies half of the columns. Two products of 64 x 128 x 16
+//               read 12 KiB of shared memory in 128 cycles and have 10 KiB of copies beside them, more than the 128
+//               bytes a cycle that there are: some 0.7 of the rate of tile_m 128.
+// Rows scatter about their average, so of 64 rows half a tile is waste: (r + 32) / 0.7, against the 128 of a single
+// tile of 128. They meet at some 60 rows; compiler/select/Schedules.h chooses so.
 // Schedule: kernels/common/cuda_hopper_products.h, weights by the copy engine, rows of x as cuda_hopper_rows.h says.
 //
 // GroupedGemmHopperBf16: parameters, buffers and holes of grouped_gemm_bf16. For grouped_gemm_f8 see
@@ -49,8 +49,8 @@ template <class Config, class Holes, class Weight> struct GroupedGemmHopper {
         barrier_expect(ring.full_of(step), Products::kWeightBytes);
         Products::load_weights(ring, maps, step, place.column, place.expert);
       };
-      feed_rows<Products::kSteps, kAhead>(ring, RowCopier<Weight, Shape::kK, Shape::kTileM, 1>(problem),
-                                          load_weights);
+      const RowCopier<Config, Weight, Shape::kTileM, 1> rows(problem, arguments.in<Weight>(0));
+      feed_rows<Products::kSteps, kAhead>(ring, rows, load_weights);
     };
     Products::tile(problem, weights, place.column, shared, kArrivals, produce);
   }

@@ -37,8 +37,8 @@ template <class Config, class Holes> struct GroupedGemmHopperF8 {
         barrier_expect(slots.full_of(step), Widened::kWeightBytes);
         Widened::load_weights(slots, maps, step, place.column, place.expert);
       };
-      feed_rows<Widened::kSteps, kAhead>(slots, RowCopier<bf16, Shape::kK, Shape::kTileM, 2>(problem),
-                                         load_weights);
+      const RowCopier<Config, bf16, Shape::kTileM, 2> rows(problem, arguments.in<bf16>(0));
+      feed_rows<Widened::kSteps, kAhead>(slots, rows, load_weights);
     };
     Widened::tile(problem, weights, place.column, shared, kArrivals, feed);
   }

@@ -25,20 +25,21 @@ inline constexpr int kCopiers = 128; // threads, the group behind the consumers
 inline constexpr int kArrivals =
     1 + kCopiers / 32; // a slot: of who loads the weights, and of each copying warp
 
-// kRows rows of kK elements; slots begin with kHalves times 128 bytes of every row, half by half.
-template <class T, int kK, int kRows, int kHalves> struct RowCopier {
+// kRows rows of x, of type T; slots begin with kHalves times 128 bytes of every row, half by half.
+template <class Config, class T, int kRows, int kHalves> struct RowCopier {
+  static constexpr int kK = int(Config::k);
   static constexpr int kPiece = 16 / int(sizeof(T)), kHalf = 128 / int(sizeof(T)); // elements
-  static constexpr int kTimes = kRows / (kCopiers / 8);
-  const T* x[kTimes]; // from a thread's piece of each of its rows on
+  static constexpr int kRound = kCopiers / 8, kTimes = kRows / kRound;             // rows at once
+  const T* x;       // a thread's piece of row 0
+  int from[kTimes]; // which row of x is each of its rows
   int first, rows;
   bool aligned;
 
   template <class Problem>
-  R1_DEVICE explicit RowCopier(const Problem& problem)
-      : first(thread_index() % kCopiers / 8), rows(problem.count()), aligned(problem.aligned()) {
-    R1_UNROLL for (int i = 0; i < kTimes; ++i) {
-      x[i] = problem.source(first + i * (kCopiers / 8)) + thread_index() % 8 * kPiece;
-    }
+  R1_DEVICE RowCopier(const Problem& problem, const T* all)
+      : x(all + thread_index() % 8 * kPiece), first(thread_index() % kCopiers / 8), rows(problem.count()),
+        aligned(problem.aligned()) {
+    R1_UNROLL for (int i = 0; i < kTimes; ++i) { from[i] = problem.row(first + i * kRound); }
   }
 
   // Past k, and in rows that there are not, comes 0.
@@ -47,16 +48,21 @@ template <class T, int kK, int kRows, int kHalves> struct RowCopier {
     u8* to = slot + first * 128 + (piece ^ first % 8) * 16; // rows 16 further down are turned alike
     R1_UNROLL for (int half = 0; half < kHalves; ++half) {
       const int at = (step * kHalves + half) * kHalf, count = elements_of<kK, kPiece>(at + piece * kPiece);
-      R1_UNROLL for (int i = 0; i < kTimes; ++i) {
-        const int row = i * (kCopiers / 8), there = first + row < rows ? count : 0;
-        u8* place = to + (half * kRows + row) * 128;
-        if (sizeof(T) == 1 || aligned)
-          copy_async16(place, x[i] + at, there * int(sizeof(T)));
-        else if constexpr (sizeof(T) == 2)
-          store16(place, load_some(x[i] + at, there));
-      }
+      u8* line = to + half * kRows * 128;
+      if (sizeof(T) == 1 || aligned)
+        R1_UNROLL for (int i = 0; i < kTimes; ++i) {
+          copy_async16(line + i * kRound * 128, source(i, at), there(i) ? count * int(sizeof(T)) : 0);
+        }
+      else if constexpr (sizeof(T) == 2)
+        R1_UNROLL for (int i = 0; i < kTimes; ++i) {
+          store16(line + i * kRound * 128, load_some(source(i, at), there(i) ? count : 0));
+        }
     }
   }
+
+private:
+  R1_DEVICE const T* source(int i, int at) const { return x + at + from[i] * (long long)Config::x_stride; }
+  R1_DEVICE bool there(int i) const { return first + i * kRound < rows; }
 };
 
 // All copiers, for every step: the slot once it is empty, its weights by `load_weights(step)`, which one thread
