@@ -80,7 +80,8 @@ private:
   Value linear(Value x, const std::string& module) {
     Weight w = matrix(module);
     int64_t out = cast<RankedTensorType>(w.weight.getType()).getDimSize(0);
-    return ir::LinearOp::create(builder, locate(module), activation(out), x, w.weight, w.scale);
+    return ir::LinearOp::create(builder, locate(module), activation(out), x, w.weight, w.scale,
+                                /*x_scale=*/Value());
   }
   Value norm(Value x, const std::string& module, double epsilon) {
     return ir::RmsNormOp::create(builder, locate(module), x.getType(), x, weight(module + ".weight"),
@@ -195,7 +196,8 @@ Value GraphBuilder::experts(Value x, const std::string& prefix) {
   auto pairs = [&](int64_t cols) { return RankedTensorType::get({kDynamic, config.topK, cols}, f32); };
   auto expert = [&](Value input, const std::string& name, int64_t cols) -> Value {
     Weight w = expertMatrix(prefix + "experts.", "." + name + ".weight");
-    return ir::ExpertLinearOp::create(builder, loc, pairs(cols), input, gate.getIds(), w.weight, w.scale);
+    return ir::ExpertLinearOp::create(builder, loc, pairs(cols), input, gate.getIds(), w.weight, w.scale,
+                                      /*x_scale=*/Value());
   };
   Value inner = ir::SiluMulOp::create(builder, loc, expert(x, "gate_proj", config.moeIntermediateSize),
                                       expert(x, "up_proj", config.moeIntermediateSize));
@@ -291,6 +293,8 @@ llvm::Expected<OwningOpRef<ModuleOp>> importModel(MLIRContext& context, const Mo
   if (llvm::Error error = checkExperts(config, checkpoint, layers))
     return std::move(error);
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  if (config.quantization == checkpoint::Quantization::Fp8Block128Ue8m0)
+    module.get()->setAttr(ir::kUe8m0Attr, UnitAttr::get(&context));
   GraphBuilder graph(*module, config, checkpoint, limits);
   graph.entry("prefill", limits.prefillChunk, limits.prefillChunk);
   graph.entry("decode", limits.maxBatch, limits.maxBatch);

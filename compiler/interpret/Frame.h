@@ -20,6 +20,9 @@ public:
   /// The matrix of one expert of `weight` [experts, out, in].
   llvm::Expected<TensorPtr> scaledExpert(mlir::Value weight, mlir::Value scale, int64_t expert) const;
 
+  /// The input of a linear layer as numbers: times its scales, where it is quantised.
+  llvm::Expected<TensorPtr> input(mlir::Value x, mlir::Value scale) const;
+
   void set(mlir::Value result, RuntimeValue value) { values[result] = std::move(value); }
   /// An activation; rounded if `result` is bf16.
   void set(mlir::Value result, Shape shape, std::vector<float> data);
@@ -54,6 +57,7 @@ llvm::Error evaluate(ir::GatherRowsOp op, Frame& frame);
 llvm::Error evaluate(ir::RopeTableOp op, Frame& frame);
 llvm::Error evaluate(ir::RopeOp op, Frame& frame);
 // Matrices.cpp
+llvm::Error evaluate(ir::QuantizeRowsOp op, Frame& frame);
 llvm::Error evaluate(ir::LinearOp op, Frame& frame);
 llvm::Error evaluate(ir::ExpertLinearOp op, Frame& frame);
 llvm::Error evaluate(ir::CombineOp op, Frame& frame);

@@ -4,6 +4,7 @@
 #include "compiler/interpret/Frame.h"
 #include "kernels/common/numeric.h"
 #include "kernels/registry/params.h"
+#include "kernels/rows/reference.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -86,9 +87,10 @@ private:
     return llvm::TypeSwitch<Operation*, Error>(op)
         .Case<ir::WeightOp, ir::ExpertWeightOp, ir::ConcatRowsOp, ir::EmbedOp, ir::RmsNormOp, ir::AddOp,
               ir::SiluMulOp, ir::CastOp, ir::SliceOp, ir::ConcatColumnsOp, ir::GatherRowsOp, ir::RopeTableOp,
-              ir::RopeOp, ir::LinearOp, ir::ExpertLinearOp, ir::CombineOp, ir::RouterLogitsOp,
-              ir::RouterGateOp, ir::CacheAppendOp, ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp,
-              ir::ExpandValueOp, ir::SampleOp>([&](auto known) { return evaluate(known, frame); })
+              ir::RopeOp, ir::QuantizeRowsOp, ir::LinearOp, ir::ExpertLinearOp, ir::CombineOp,
+              ir::RouterLogitsOp, ir::RouterGateOp, ir::CacheAppendOp, ir::AttentionOp, ir::AbsorbQueryOp,
+              ir::LatentAttentionOp, ir::ExpandValueOp, ir::SampleOp>(
+            [&](auto known) { return evaluate(known, frame); })
         .Case<ir::FusedOp>([&](ir::FusedOp fused) { return runFused(fused); })
         .Default([](Operation*) { return fail("has no interpretation; this is a defect of r1c"); });
   }
@@ -204,6 +206,20 @@ Expected<std::vector<int32_t>> Frame::slotsOf(int64_t tokens) const {
     return fail("there are " + Twine(slots.size()) + " slots for " + Twine(tokens) +
                 " tokens; pass one for all or one a token");
   return slots.vec();
+}
+
+Expected<TensorPtr> Frame::input(Value x, Value scale) const {
+  Expected<TensorPtr> quantized = tensor(x);
+  if (!quantized || !scale)
+    return quantized;
+  Expected<TensorPtr> scales = tensor(scale);
+  if (!scales)
+    return scales.takeError();
+  Tensor result = **quantized;
+  int64_t columns = result.shape.back();
+  kernels::reference::dequantize_rows((*quantized)->data.data(), (*scales)->data.data(),
+                                      result.data.size() / columns, columns, result.data.data());
+  return std::make_shared<const Tensor>(std::move(result));
 }
 
 Error checkRows(StringRef what, int64_t found, int64_t expected) {

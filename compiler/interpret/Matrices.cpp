@@ -14,8 +14,23 @@ namespace reference = r1::kernels::reference;
 
 namespace r1::interpret {
 
+Error evaluate(ir::QuantizeRowsOp op, Frame& frame) {
+  Expected<TensorPtr> x = frame.tensor(op.getX());
+  if (!x)
+    return x.takeError();
+  Shape shape = (*x)->shape, scaleShape = shape;
+  int64_t columns = shape.back(), rows = (*x)->data.size() / columns;
+  scaleShape.back() = (columns + 127) / 128;
+  std::vector<float> y((*x)->data.size()), scales(rows * scaleShape.back());
+  reference::quantize_rows((*x)->data.data(), rows, columns, op.getUe8m0(), y.data(), scales.data());
+  frame.set(op.getY(), shape, std::move(y));
+  frame.set(op.getScale(), scaleShape, std::move(scales));
+  return Error::success();
+}
+
 Error evaluate(ir::LinearOp op, Frame& frame) {
-  Expected<TensorPtr> x = frame.tensor(op.getX()), weight = frame.scaled(op.getWeight(), op.getScale());
+  Expected<TensorPtr> x = frame.input(op.getX(), op.getXScale()),
+                      weight = frame.scaled(op.getWeight(), op.getScale());
   if (!x || !weight)
     return llvm::joinErrors(x.takeError(), weight.takeError());
   int64_t out = (*weight)->shape[0], in = (*weight)->shape[1], rows = (*x)->data.size() / in;
@@ -29,7 +44,7 @@ Error evaluate(ir::LinearOp op, Frame& frame) {
 
 // Expert by expert, so that no more than one expert's weights need be in memory.
 Error evaluate(ir::ExpertLinearOp op, Frame& frame) {
-  Expected<TensorPtr> x = frame.tensor(op.getX());
+  Expected<TensorPtr> x = frame.input(op.getX(), op.getXScale());
   if (!x)
     return x.takeError();
   auto type = cast<RankedTensorType>(op.getWeight().getType());

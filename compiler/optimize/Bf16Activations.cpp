@@ -56,7 +56,7 @@ struct Bf16Activations : impl::Bf16ActivationsBase<Bf16Activations> {
   void narrow(Value result) { result.setType(withElement(result, Builder(&getContext()).getBF16Type())); }
 
   Value round(Value value, llvm::DenseMap<Value, Value>& rounded) {
-    if (cast<RankedTensorType>(value.getType()).getElementType().isBF16())
+    if (!cast<RankedTensorType>(value.getType()).getElementType().isF32())
       return value;
     Value& cast = rounded[value];
     if (!cast) {

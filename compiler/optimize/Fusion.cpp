@@ -108,6 +108,9 @@ ArrayRef<Fusion> fusions() {
   static const Fusion list[] = {
       {"merge-qkv-a", createMergeQkvA, "linear layers over the same input become one"},
       {"absorb-kv-b", createAbsorbKvB, "decode attends over latents; kv_b_proj moves into query and output"},
+      {"quantize-activations", createQuantizeActivations,
+       "inputs of linear layers with e4m3 weights become e4m3 (GPU, prefill; off unless asked for)",
+       /*byDefault=*/false, +[] { return createQuantizeActivations({/*decline=*/true}); }},
       {"router-topk", createFuseRouterTopk, "router logits and expert choice in one kernel"},
       {"gate-up-silu-mul", createFuseGateUpSiluMul, "gate, up and silu(gate) * up in one kernel"},
       {"rope-cache-write", createFuseRopeCacheWrite,

@@ -75,7 +75,7 @@ struct MergeQkvA : impl::MergeQkvABase<MergeQkvA> {
     int64_t rows = cast<RankedTensorType>(weight.getType()).getDimSize(0);
     Value merged = ir::LinearOp::create(
         builder, loc, RankedTensorType::get({resultType.getDimSize(0), rows}, resultType.getElementType()),
-        first.getX(), weight, scale);
+        first.getX(), weight, scale, first.getXScale());
     passed(first, kName,
            Twine(linears.size()) + " linear layers over the same input are one of " + Twine(rows) + " rows");
     int64_t offset = 0;

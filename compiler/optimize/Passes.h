@@ -16,6 +16,10 @@ struct Fusion {
   llvm::StringRef name;
   std::unique_ptr<mlir::Pass> (*create)();
   llvm::StringRef summary;
+  /// Whether it runs unless it is named; one that changes numbers more than bf16 does has to be asked for.
+  bool byDefault = true;
+  /// Runs in its place where it is off, to say what that costs; may be null.
+  std::unique_ptr<mlir::Pass> (*createOff)() = nullptr;
 };
 llvm::ArrayRef<Fusion> fusions();
 

@@ -23,6 +23,10 @@ def AbsorbKvB : FusionPass<"r1-absorb-kv-b"> {
 def Bf16Activations : FusionPass<"r1-bf16-activations"> {
   let summary = "Round to bf16 what matrix units multiply; everything else stays float";
 }
+def QuantizeActivations : FusionPass<"r1-quantize-activations"> {
+  let summary = "GPU prefill: the input of linear layers with e4m3 weights becomes e4m3, with a scale for each 128 columns";
+  let options = [Option<"decline", "decline", "bool", "false", "Change nothing, say what there is to gain">];
+}
 def FuseRouterTopk : FusionPass<"r1-fuse-router-topk"> {
   let summary = "Router logits and expert choice in one kernel";
 }

@@ -10,6 +10,14 @@ using namespace mlir;
 
 namespace {
 
+/// The verifier has seen to it that a quantised x has its scale.
+bool quantized(Operation* op) {
+  if (auto linear = dyn_cast<ir::LinearOp>(op))
+    return static_cast<bool>(linear.getXScale());
+  auto experts = dyn_cast<ir::ExpertLinearOp>(op);
+  return experts && experts.getXScale();
+}
+
 bool isElement(Value value, bool bf16) {
   Type element = cast<RankedTensorType>(value.getType()).getElementType();
   return bf16 ? element.isBF16() : element.isF32();
@@ -23,7 +31,7 @@ struct VerifyOptimized : impl::VerifyOptimizedBase<VerifyOptimized> {
     WalkResult result = getOperation().walk([&](Operation* op) -> WalkResult {
       if (isa<ir::LinearOp, ir::ExpertLinearOp, ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp,
               ir::ExpandValueOp>(op) &&
-          !isElement(op->getOperand(0), /*bf16=*/true))
+          !quantized(op) && !isElement(op->getOperand(0), /*bf16=*/true))
         return op->emitOpError("reads float where a matrix unit needs bf16; run r1-bf16-activations"),
                WalkResult::interrupt();
       if (auto logits = dyn_cast<ir::RouterLogitsOp>(op); logits && !isElement(logits.getX(), /*bf16=*/false))

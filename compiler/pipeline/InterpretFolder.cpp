@@ -4,6 +4,7 @@
 #include "compiler/import/ImportModel.h"
 #include "compiler/interpret/Logits.h"
 #include "compiler/interpret/Npy.h"
+#include "compiler/target/Target.h"
 #include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
@@ -16,6 +17,13 @@ Error interpretFolder(const InterpretOptions& options) {
   if (options.after != Phase::Import && options.after != Phase::Optimize)
     return checkpoint::fail("--after=" + nameOf(options.after) +
                             ": only the r1 dialect can be interpreted; choose import or optimize");
+  int chip = 0;
+  if (!options.target.empty()) {
+    auto target = parseTarget(options.target);
+    if (!target)
+      return target.takeError();
+    chip = target->scheduleChip();
+  }
   Expected<std::vector<int32_t>> tokens = interpret::readTokens(options.tokens);
   if (!tokens)
     return tokens.takeError();
@@ -37,6 +45,7 @@ Error interpretFolder(const InterpretOptions& options) {
   if (!module)
     return module.takeError();
   if (options.after == Phase::Optimize) {
+    setMachine(**module, chip ? Machine::Cuda : Machine::Cpu, chip);
     PassManager passes(&context);
     addPasses(Phase::Optimize, passes, options.fusions);
     if (failed(passes.run(**module)))

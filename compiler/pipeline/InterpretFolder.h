@@ -13,7 +13,8 @@ struct InterpretOptions {
   Phase after =
       Phase::Import; // Import: what the model means; Optimize: with `fusions`, absorption and bf16 roundings
   FusionChoice fusions;
-  int64_t chunk = 512;               // tokens of a prefill step
+  std::string target;  // whose fusions those of phase optimize are: "" or "cpu:..." a CPU's, "sm_90a" a GPU's
+  int64_t chunk = 512; // tokens of a prefill step
   std::optional<int64_t> decodeFrom; // tokens from here on go one by one through @decode
 };
 

@@ -38,6 +38,12 @@ std::optional<Phase> parsePhase(llvm::StringRef name) {
   return std::nullopt;
 }
 
+FusionChoice::FusionChoice() {
+  for (const optimize::Fusion& fusion : optimize::fusions())
+    if (!fusion.byDefault)
+      off.insert(fusion.name);
+}
+
 llvm::Expected<FusionChoice> FusionChoice::parse(llvm::StringRef text) {
   FusionChoice choice;
   SmallVector<llvm::StringRef> items;
@@ -51,7 +57,8 @@ llvm::Expected<FusionChoice> FusionChoice::parse(llvm::StringRef text) {
     for (const optimize::Fusion& fusion : optimize::fusions())
       if (item == "all" || item == fusion.name) {
         found = true;
-        on ? (void)choice.off.erase(fusion.name) : (void)choice.off.insert(fusion.name);
+        bool runs = on && (item != "all" || fusion.byDefault);
+        runs ? (void)choice.off.erase(fusion.name) : (void)choice.off.insert(fusion.name);
       }
     if (!found) {
       std::string known = llvm::join(
@@ -66,8 +73,8 @@ llvm::Expected<FusionChoice> FusionChoice::parse(llvm::StringRef text) {
 std::string FusionChoice::text() const {
   std::string result;
   for (const optimize::Fusion& fusion : optimize::fusions())
-    if (off.contains(fusion.name))
-      result += (result.empty() ? "-" : ",-") + fusion.name.str();
+    if (isOn(fusion.name) != fusion.byDefault)
+      result += (result.empty() ? "" : ",") + std::string(fusion.byDefault ? "-" : "+") + fusion.name.str();
   return result;
 }
 
@@ -81,10 +88,12 @@ void addPasses(Phase phase, OpPassManager& pm, const FusionChoice& fusions) {
   case Phase::Optimize:
     for (const optimize::Fusion& fusion : optimize::fusions()) {
       // Rounding stands between what changes the graph's form and what groups it.
-      if (fusion.name == "router-topk")
+      if (fusion.name == "quantize-activations")
         add(optimize::createBf16Activations());
       if (fusions.isOn(fusion.name))
         add(fusion.create());
+      else if (fusion.createOff)
+        add(fusion.createOff());
     }
     add(createCSEPass());
     add(optimize::createVerifyOptimized());

@@ -18,13 +18,14 @@ llvm::StringRef nameOf(Phase phase);
 llvm::StringRef sentenceOf(Phase phase);
 std::optional<Phase> parsePhase(llvm::StringRef name);
 
-/// Which fusions run: all, but those switched off.
+/// Which fusions run: those that do by default, but for what is switched.
 class FusionChoice {
 public:
-  /// "+name,-name,+all,-all", left to right, starting from all. Fails on a name that no fusion has, listing those that exist.
+  FusionChoice();
+  /// "+name,-name,+all,-all", left to right, starting from the default, which +all restores; -all is none. Fails on a name that no fusion has, listing those that exist.
   static llvm::Expected<FusionChoice> parse(llvm::StringRef text);
   bool isOn(llvm::StringRef fusion) const { return !off.contains(fusion); }
-  /// Canonical text: the switched-off ones in pipeline order, "-a,-b"; empty where all run.
+  /// Canonical text: what differs from the default, in pipeline order, "-a,+b"; empty where nothing does.
   std::string text() const;
 
 private:

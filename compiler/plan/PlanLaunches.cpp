@@ -32,7 +32,9 @@ int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; 
 int64_t elementBytes(Type type) { return (type.getIntOrFloatBitWidth() + 7) / 8; }
 
 /// Elements between rows of a row-major activation.
-int64_t rowStride(RankedTensorType type) { return roundUp(type.getShape().back(), 16); }
+int64_t rowStride(RankedTensorType type) {
+  return kernels::row_stride(type.getShape().back(), elementBytes(type.getElementType()));
+}
 
 Value sliceBase(Value value, int64_t& offset) {
   while (auto slice = value.getDefiningOp<kern::SliceOp>()) {
@@ -159,6 +161,8 @@ std::string Planner::kernelName(kern::DispatchOp op) {
     }
   if (StringRef(skeleton).starts_with("mla"))
     types = "bf16";
+  if (skeleton == "rows_quantize")
+    types = "f8";
   std::string name = skeleton + "__" + types + "__";
   const char* separator = "";
   for (auto [key, letter] : {std::pair<StringRef, StringRef>{"n", "n"},

@@ -13,9 +13,6 @@ struct GemmTiles {
   int64_t m, n;
 };
 
-/// Rows up to which a GPU's linear layer is a stream of weights; decode entries of more sequences have kernels of their own.
-inline constexpr int64_t kStreamRows = 16;
-
 /// Rows of a gemm's tile of sm_90a's warp groups.
 inline constexpr int64_t kHopperRows = 128;
 
@@ -31,6 +28,12 @@ inline GemmTiles gemmTiles(Machine machine, int64_t rows, int64_t n, int64_t acc
   if (rows <= 32)
     return {rows, 32};
   return {rows < 256 ? rows : 256, accumulators == 2 ? 32 : 64};
+}
+
+/// The same for a quantised x, which is never streamed. sm_90 and sm_100 have no mma.sync on e4m3: operands are widened in registers, of
+/// which 64 rows leave enough. (sm_90a has warp groups for more, with 128 rows.)
+inline GemmTiles quantizedTiles(int chip, int64_t rows, int64_t n, int64_t accumulators) {
+  return {rows <= 64 || chip > 90 ? 64 : 128, std::min<int64_t>(accumulators == 2 ? 64 : 128, roundUp16(n))};
 }
 
 /// Tiles of the product of each head with its part of a small matrix. A CPU tile is the head's whole matrix: its rows of x are shared.

@@ -2,6 +2,7 @@
 #include "compiler/select/Passes.h"
 #include "compiler/select/Selector.h"
 #include "kernels/registry/cpu_abi.h"
+#include "kernels/registry/layout.h"
 #include "kernels/registry/params.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -16,7 +17,8 @@ int64_t columnsOf(Value value) { return cast<RankedTensorType>(value.getType()).
 int64_t rowStride(Value value) {
   while (auto slice = value.getDefiningOp<kern::SliceOp>())
     value = slice.getX();
-  return (columnsOf(value) + 15) / 16 * 16;
+  auto type = cast<RankedTensorType>(value.getType());
+  return kernels::row_stride(columnsOf(value), (type.getElementTypeBitWidth() + 7) / 8);
 }
 
 int64_t elementTypeCode(Value value) {
@@ -235,6 +237,8 @@ LogicalResult Selector::run() {
         result = selectRows(fused);
     } else if (auto embed = dyn_cast<ir::EmbedOp>(op)) {
       result = selectEmbed(embed);
+    } else if (auto quantize = dyn_cast<ir::QuantizeRowsOp>(op)) {
+      result = selectQuantize(quantize);
     } else if (auto gather = dyn_cast<ir::GatherRowsOp>(op)) {
       result = selectGather(gather);
     } else if (auto table = dyn_cast<ir::RopeTableOp>(op)) {

@@ -29,15 +29,16 @@ void addWeight(Dispatch& d, const PackedWeight& weight) {
   d.weightBytes += weight.bytes;
 }
 
-/// The map by which sm_90a's copy engine reads a weight, argument 1, a line of 128 bytes of `rows` of its rows at a time. bf16 lines
-/// are multiplied as they lie, with a swizzle; e4m3 lines are read by threads.
-kern::TensorMapAttr weightMap(Builder& b, bool f8, int64_t n, int64_t k, int64_t matrices, int64_t rows) {
+/// The map by which sm_90a's copy engine reads a weight, argument 1, a line of 128 bytes of `rows` of its rows at a time. Lines of the
+/// type of x are multiplied as they lie, with a swizzle; e4m3 lines beside bf16 are read by threads.
+kern::TensorMapAttr weightMap(Builder& b, bool f8, bool quantized, int64_t n, int64_t k, int64_t matrices,
+                              int64_t rows) {
   int64_t length = f8 ? kernels::rowmajor_f8_stride(k) : kernels::rowmajor_stride(k), bytes = f8 ? 1 : 2;
   auto list = [&](std::initializer_list<int64_t> values) { return b.getDenseI64ArrayAttr(values); };
   MLIRContext* context = b.getContext();
   return kern::TensorMapAttr::get(context, 1, f8 ? Type(Float8E4M3FNType::get(context)) : b.getBF16Type(),
                                   list({length, n, matrices}), list({length * bytes, n * length * bytes}),
-                                  list({128 / bytes, rows, 1}), f8 ? 0 : 128);
+                                  list({128 / bytes, rows, 1}), f8 && !quantized ? 0 : 128);
 }
 
 } // namespace
@@ -64,13 +65,18 @@ LogicalResult Selector::selectLinear(ir::FusedOp op) {
     refs.push_back(
         {body.outside(layer.getWeight()), layer.getScale() ? body.outside(layer.getScale()) : Value()});
   PackedWeight weight = packMatrix(builder, op.getLoc(), machine, refs);
-  d.skeleton = weight.f8 ? "gemm_f8" : "gemm_bf16";
+  bool quantized = static_cast<bool>(first.getXScale());
+  d.skeleton = quantized ? "gemm_quantised_f8" : weight.f8 ? "gemm_f8" : "gemm_bf16";
   d.inputs.push_back(input);
   addWeight(d, weight);
+  if (quantized)
+    d.inputs.push_back(body.outside(first.getXScale()));
 
   int64_t n = columnsOf(first.getResult()), k = columnsOf(first.getX()), accumulators = layers.size();
   int64_t rowsDim = rowsDimOf(input), rows = maxRows(rowsDim);
   GemmTiles tiles = gemmTiles(machine, rows, n, accumulators);
+  if (quantized)
+    tiles = quantizedTiles(chip, rows, n, accumulators);
   d.param(builder, "n", n);
   d.param(builder, "k", k);
   d.param(builder, "batch", int64_t{1});
@@ -103,17 +109,20 @@ void Selector::useTensorMaps(Dispatch& d, Value x, int64_t rows, int64_t n, int6
   int64_t xOffset = 0, xStride = rowStride(x);
   for (Value at = x; auto slice = at.getDefiningOp<kern::SliceOp>(); at = slice.getX())
     xOffset += slice.getOffset();
-  // The copy engine wants 16-byte strides and addresses: eight elements of bf16.
-  if (chip != 90 || tiles.m != kHopperRows || (xOffset | xStride | xBatchStride) % 8)
+  bool f8 = d.skeleton.ends_with("_f8"), quantized = d.skeleton == "gemm_quantised_f8";
+  int64_t bytes = quantized ? 1 : 2; // of an element of x
+  // The copy engine wants 16-byte strides and addresses.
+  if (chip != 90 || tiles.m != kHopperRows || (xOffset | xStride | xBatchStride) * bytes % 16)
     return;
-  bool f8 = d.skeleton.ends_with("_f8");
   auto list = [&](std::initializer_list<int64_t> values) { return builder.getDenseI64ArrayAttr(values); };
   // A batch of one has no stride of its own; any that the copy engine takes will do.
   int64_t batchStride = batch == 1 ? xStride : xBatchStride;
-  d.maps = {kern::TensorMapAttr::get(builder.getContext(), 0, builder.getBF16Type(), list({k, batch, rows}),
-                                     list({batchStride * 2, xStride * 2}), list({64, 1, tiles.m}), 128),
-            weightMap(builder, f8, n, k, batch * accumulators, tiles.n)};
-  d.skeleton = f8 ? "gemm_hopper_f8" : "gemm_hopper_bf16";
+  Type type = quantized ? Type(Float8E4M3FNType::get(builder.getContext())) : builder.getBF16Type();
+  d.maps = {kern::TensorMapAttr::get(builder.getContext(), 0, type, list({k, batch, rows}),
+                                     list({batchStride * bytes, xStride * bytes}),
+                                     list({128 / bytes, 1, tiles.m}), 128),
+            weightMap(builder, f8, quantized, n, k, batch * accumulators, tiles.n)};
+  d.skeleton = quantized ? "gemm_hopper_quantised_f8" : f8 ? "gemm_hopper_f8" : "gemm_hopper_bf16";
 }
 
 LogicalResult Selector::selectExperts(ir::FusedOp op) {
@@ -135,19 +144,24 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   int64_t accumulators = layers.size(), maxActive = std::min(experts, maxTokens * topK);
   // Rows an expert meets on average when all tokens are there.
   int64_t pairs = maxTokens * topK, rows = ceilDiv(pairs, experts);
-  GemmTiles tiles = expertTiles(machine, rows, n);
-  d.skeleton = weight.f8 ? "grouped_gemm_f8" : "grouped_gemm_bf16";
+  bool quantized = static_cast<bool>(first.getXScale());
+  GemmTiles tiles = quantized ? quantizedTiles(chip, rows, n, accumulators) : expertTiles(machine, rows, n);
+  d.skeleton = quantized ? "grouped_gemm_quantised_f8" : weight.f8 ? "grouped_gemm_f8" : "grouped_gemm_bf16";
   d.grid = {-1, maxActive, -1, ceilDiv(n, tiles.n)};
   if (chip == 90 && rows > kStreamRows) {
     tiles = hopperExpertTiles(rows, n, accumulators, weight.f8);
-    d.skeleton = weight.f8 ? "grouped_gemm_hopper_f8" : "grouped_gemm_hopper_bf16";
-    d.maps = {weightMap(builder, weight.f8, n, k, experts * accumulators, tiles.n)};
+    d.skeleton = quantized   ? "grouped_gemm_hopper_quantised_f8"
+                 : weight.f8 ? "grouped_gemm_hopper_f8"
+                             : "grouped_gemm_hopper_bf16";
+    d.maps = {weightMap(builder, weight.f8, quantized, n, k, experts * accumulators, tiles.n)};
     // Tiles are blocks of an expert's rows, of which each expert may have one that is not full.
     d.grid = {-1, (pairs + maxActive * (tiles.m - 1)) / tiles.m, -1, ceilDiv(n, tiles.n)};
   }
   d.inputs.push_back(x);
   addWeight(d, weight);
   d.inputs.push_back(groupsOf(ids, experts, op.getLoc()));
+  if (quantized)
+    d.inputs.push_back(body.outside(first.getXScale()));
   d.param(builder, "n", n);
   d.param(builder, "k", k);
   d.param(builder, "experts", experts);

@@ -66,6 +66,29 @@ LogicalResult Selector::selectEmbed(ir::EmbedOp op) {
   return success();
 }
 
+LogicalResult Selector::selectQuantize(ir::QuantizeRowsOp op) {
+  if (machine != Machine::Cuda)
+    return op.emitOpError(
+        "has no kernel on a CPU, whose linear layers widen e4m3 weights and read bf16; leave "
+        "quantize-activations off");
+  auto type = cast<RankedTensorType>(op.getX().getType());
+  int64_t rowsDim = rowsDimOf(op.getX()), inner = type.getRank() == 3 ? type.getDimSize(1) : 1;
+  Dispatch d;
+  d.skeleton = "rows_quantize";
+  d.inputs = {op.getX()};
+  d.outputs = {op.getY().getType(), op.getScale().getType()};
+  d.fixedOutputs = 2;
+  d.param(builder, "cols", columnsOf(op.getX()));
+  d.param(builder, "rows_dim", rowsDim);
+  d.param(builder, "inner", inner);
+  d.param(builder, "x_stride", rowStride(op.getX()));
+  d.param(builder, "x_type", elementTypeCode(op.getX()));
+  d.param(builder, "ue8m0", int64_t{op.getUe8m0()});
+  d.grid = {rowsDim, 1, -1, inner};
+  op.replaceAllUsesWith(emit(op, d, rowsDim));
+  return success();
+}
+
 LogicalResult Selector::selectGather(ir::GatherRowsOp op) {
   Dispatch d;
   d.skeleton = "gather";

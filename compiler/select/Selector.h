@@ -47,6 +47,7 @@ private:
   mlir::LogicalResult selectRouter(ir::FusedOp op);
   mlir::LogicalResult selectCacheAppend(ir::FusedOp op);
   mlir::LogicalResult selectEmbed(ir::EmbedOp op);
+  mlir::LogicalResult selectQuantize(ir::QuantizeRowsOp op);
   mlir::LogicalResult selectGather(ir::GatherRowsOp op);
   mlir::LogicalResult selectSample(ir::SampleOp op);
   mlir::LogicalResult selectRopeTable(ir::RopeTableOp op);

@@ -14,9 +14,9 @@ struct Chip {
 };
 constexpr Chip kChips[] = {
     {"sm_80", 80, 80, 163},     {"sm_86", 86, 86, 99},      {"sm_87", 87, 80, 163},
-    {"sm_89", 89, 86, 99},      {"sm_90a", 90, 90, 227},    {"sm_100a", 100, 100, 227},
-    {"sm_103a", 103, 100, 227}, {"sm_110a", 110, 100, 227}, {"sm_120a", 120, 86, 99},
-    {"sm_121a", 121, 86, 99},
+    {"sm_89", 89, 89, 99},      {"sm_90a", 90, 90, 227},    {"sm_100a", 100, 100, 227},
+    {"sm_103a", 103, 100, 227}, {"sm_110a", 110, 100, 227}, {"sm_120a", 120, 89, 99},
+    {"sm_121a", 121, 89, 99},
 };
 
 llvm::Error unknown(llvm::StringRef name) {
@@ -50,7 +50,7 @@ llvm::Expected<GpuTarget> parseGpuTarget(llvm::StringRef name) {
     target.processor = capability.str();
     target.chip = chip->number;
     target.sharedBytes = 99 << 10; // what every chip has
-    target.scheduleChip = 86;
+    target.scheduleChip = chip->number < 89 ? 86 : 89;
     return target;
   }
   target.code = chipName.consume_front("sim:") ? GpuCode::Host : GpuCode::Cubin;

@@ -16,8 +16,9 @@ struct GpuTarget {
   int chip = 0;            // 90: compute capability 9.0
   bool specific = false;   // an "a" name: instructions of this chip alone may be used
   int64_t sharedBytes = 0; // shared memory that one block may have
-  /// Chips with the same schedules share a plan, named by one of them: 80 (80, 87), 86 (86, 89, 120, 121 and all of PTX: 99 KiB
-  /// of shared memory), 90, 100 (100, 103, 110).
+  /// Chips with the same schedules share a plan, named by one of them: 80 (80, 87), 86 (99 KiB of shared memory, as
+  /// all of PTX below compute_89 keeps to), 89 (89, 120, 121 and PTX from compute_89 on: the same, and tensor cores that take e4m3), 90,
+  /// 100 (100, 103, 110).
   int scheduleChip = 0;
 };
 

@@ -12,6 +12,12 @@ namespace r1 {
 /// the GPU's chip whose schedules it has, GpuTarget::scheduleChip.
 enum class Machine { Cpu, Cuda };
 
+/// Rows up to which a GPU's linear layer is bound by its weights' bytes and streams them: decode entries of more sequences have kernels
+/// of their own, and x of fewer rows is not worth quantising.
+inline constexpr int64_t kStreamRows = 16;
+/// Whether tensor cores of this schedule's chip multiply e4m3.
+constexpr bool multipliesE4m3(int scheduleChip) { return scheduleChip >= 89; }
+
 /// Says it in the module.
 void setMachine(mlir::Operation* module, Machine machine, int scheduleChip);
 /// What the module around `op`, or `op` itself, says; sm_80 where a module for a GPU names no chip, as one written by hand.

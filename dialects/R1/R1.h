@@ -17,3 +17,10 @@
 #include "dialects/R1/R1Types.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/R1/R1Ops.h.inc"
+
+namespace r1::ir {
+
+/// Of a module: its model quantises with scales that are powers of two (config.json, scale_fmt = "ue8m0").
+inline constexpr char kUe8m0Attr[] = "r1.ue8m0";
+
+} // namespace r1::ir

@@ -29,4 +29,16 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
   return {};
 }
 
+//   %w = r1.cast %x : (tensor<?x8xbf16>) -> tensor<?x8xf32> ; %y, %s = r1.quantize_rows %w
+// -->
+//   %y, %s = r1.quantize_rows %x
+LogicalResult QuantizeRowsOp::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult>&) {
+  auto cast = getX().getDefiningOp<CastOp>();
+  auto element = [](Value value) { return mlir::cast<RankedTensorType>(value.getType()).getElementType(); };
+  if (!cast || !element(getX()).isF32() || !element(cast.getX()).isBF16())
+    return failure();
+  setOperand(cast.getX());
+  return success();
+}
+
 } // namespace r1::ir

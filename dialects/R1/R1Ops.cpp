@@ -45,6 +45,26 @@ LogicalResult verifyScale(Operation* op, StringRef label, Value weight, Value sc
   return success();
 }
 
+/// The shape of what has one element for each 128 columns of `x`.
+SmallVector<int64_t> piecesOf(Value x) {
+  SmallVector<int64_t> shape(ranked(x).getShape());
+  shape.back() = ceilDiv(shape.back(), 128);
+  return shape;
+}
+
+/// A quantised x has a scale for each piece, and meets a quantised weight; any other has none.
+LogicalResult verifyInputScale(Operation* op, StringRef label, Value x, Value scale, Value weight) {
+  if (isF8(x) != static_cast<bool>(scale) || (scale && !isF8(weight)))
+    return op->emitOpError()
+           << label << ": an x of type f8E4M3FN needs an x_scale and a weight of its type, any other "
+           << "must not have one; x is " << x.getType() << (scale ? " with" : " without")
+           << " an x_scale, the weight " << weight.getType();
+  if (scale && !hasShape(scale, piecesOf(x)))
+    return op->emitOpError() << label << ": the x_scale of " << x.getType()
+                             << " has one element for each 128 columns, found " << scale.getType();
+  return success();
+}
+
 LogicalResult verifyLayer(Operation* op, StringRef label, CacheType cache, int64_t layer) {
   if (layer < 0 || layer >= cache.getLayers())
     return op->emitOpError() << label << ": layer " << layer << " is not in " << cache;
@@ -133,13 +153,24 @@ LogicalResult GatherRowsOp::verify() {
   return success();
 }
 
+LogicalResult QuantizeRowsOp::verify() {
+  if (ranked(getX()).getRank() < 1 || ranked(getX()).getShape() != ranked(getY()).getShape())
+    return emitOpError() << "quantize_rows_c1: " << getX().getType() << " became " << getY().getType();
+  if (!hasShape(getScale(), piecesOf(getX())))
+    return emitOpError() << "quantize_rows_c2: the scale of " << getX().getType()
+                         << " has one element for each 128 columns, found " << getScale().getType();
+  return success();
+}
+
 LogicalResult LinearOp::verify() {
   auto weight = ranked(getWeight());
   if (!weight || weight.getRank() != 2 || weight.getDimSize(1) != columns(getX()) ||
       weight.getDimSize(0) != columns(getResult()))
     return emitOpError() << "linear_c1: " << getX().getType() << " times " << getWeight().getType()
                          << " transposed cannot give " << getType();
-  return verifyScale(*this, "linear_c2", getWeight(), getScale());
+  if (failed(verifyScale(*this, "linear_c2", getWeight(), getScale())))
+    return failure();
+  return verifyInputScale(*this, "linear_c3", getX(), getXScale(), getWeight());
 }
 
 LogicalResult ExpertLinearOp::verify() {
@@ -151,7 +182,9 @@ LogicalResult ExpertLinearOp::verify() {
                          << " transposed cannot give " << getType();
   if (ids.getDimSize(1) != result.getDimSize(1))
     return emitOpError() << "expert_linear_c2: ids " << ids << " do not name the experts of " << getType();
-  return verifyScale(*this, "expert_linear_c3", getWeight(), getScale());
+  if (failed(verifyScale(*this, "expert_linear_c3", getWeight(), getScale())))
+    return failure();
+  return verifyInputScale(*this, "expert_linear_c4", getX(), getXScale(), getWeight());
 }
 
 LogicalResult CombineOp::verify() {

@@ -10,6 +10,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def R1_Float : AnyTypeOf<[F32, BF16], "f32 or bf16">;
 def R1_Activation : RankedTensorOf<[F32, BF16]>;
 def R1_Weight : RankedTensorOf<[F32, BF16, F16, F8E4M3FN]>;
+def R1_Input : RankedTensorOf<[F32, BF16, F8E4M3FN]>; // of a linear layer: an activation, quantised perhaps
 def R1_Ints : 1DTensorOf<[I32]>;
 
 class R1_Op<string mnemonic, list<Trait> traits = []> : Op<R1_Dialect, mnemonic, !listconcat([Pure], traits)>;
@@ -114,27 +115,49 @@ def R1_GatherRowsOp : R1_VerifiedOp<"gather_rows"> {
 
 //===-- linear layers ------------------------------------------------------------------------------------------===//
 
-def R1_LinearOp : R1_VerifiedOp<"linear"> {
+def R1_QuantizeRowsOp : R1_VerifiedOp<"quantize_rows"> {
+  let summary = "every 128 columns of a row as e4m3 and one float scale, which multiplies";
+  let description = [{
+    Of each piece of 128 columns (the last may be shorter): scale = max(|x|, 1e-4) / 448, with `ue8m0` rounded up to a power of two;
+    y = x / scale, rounded to nearest, ties to even. NaN stays NaN, and does not count for the maximum. (DeepSeek-V3,
+    inference/kernel.py, act_quant.)
+
+    quantize_rows_c1: y has the shape of x.
+    quantize_rows_c2: scale has one element for each piece of 128 columns.
+  }];
+  let arguments = (ins R1_Activation:$x, UnitAttr:$ue8m0);
+  let results = (outs RankedTensorOf<[F8E4M3FN]>:$y, RankedTensorOf<[F32]>:$scale);
+  let assemblyFormat = "$x (`ue8m0` $ue8m0^)? attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+def R1_LinearOp : R1_VerifiedOp<"linear", [AttrSizedOperandSegments]> {
   let summary = "x * weight^T, accumulated in float";
   let description = [{
     linear_c1: weight is `[out, in]`, x has `in` columns, the result `out`.
     linear_c2: a scale is present exactly where the weight is f8E4M3FN, with shape `[ceil(out/128), ceil(in/128)]`.
+    linear_c3: an x_scale is present exactly where x is f8E4M3FN, one element for each 128 columns; the weight then is f8E4M3FN too.
   }];
-  let arguments = (ins R1_Activation:$x, R1_Weight:$weight, Optional<F32Tensor>:$scale);
+  let arguments = (ins R1_Input:$x, R1_Weight:$weight, Optional<F32Tensor>:$scale, Optional<F32Tensor>:$x_scale);
   let results = (outs R1_Activation:$result);
-  let assemblyFormat = "$x `,` $weight (`scale` $scale^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $x `,` $weight (`scale` $scale^)? (`x_scale` $x_scale^)? attr-dict `:` functional-type(operands, results)
+  }];
 }
 
-def R1_ExpertLinearOp : R1_VerifiedOp<"expert_linear"> {
+def R1_ExpertLinearOp : R1_VerifiedOp<"expert_linear", [AttrSizedOperandSegments]> {
   let summary = "the linear layer of expert ids[t][j] on token t (rank 2 x) or on pair (t, j) (rank 3 x)";
   let description = [{
     expert_linear_c1: weight is `[experts, out, in]`; x is `[T, in]` or `[T, top_k, in]`; the result is `[T, top_k, out]`.
     expert_linear_c2: ids is `[T, top_k]`.
     expert_linear_c3: a scale is present exactly where the weight is f8E4M3FN, `[experts, ceil(out/128), ceil(in/128)]`.
+    expert_linear_c4: an x_scale is present exactly where x is f8E4M3FN, one element for each 128 columns; the weight then is f8E4M3FN too.
   }];
-  let arguments = (ins R1_Activation:$x, 2DTensorOf<[I32]>:$ids, R1_Weight:$weight, Optional<F32Tensor>:$scale);
+  let arguments = (ins R1_Input:$x, 2DTensorOf<[I32]>:$ids, R1_Weight:$weight, Optional<F32Tensor>:$scale, Optional<F32Tensor>:$x_scale);
   let results = (outs R1_Activation:$result);
-  let assemblyFormat = "$x `,` $ids `,` $weight (`scale` $scale^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $x `,` $ids `,` $weight (`scale` $scale^)? (`x_scale` $x_scale^)? attr-dict `:` functional-type(operands, results)
+  }];
 }
 
 def R1_CombineOp : R1_VerifiedOp<"combine"> {

@@ -9,10 +9,18 @@ R1_DEVICE constexpr int divide_up(long long a, long long b) { return int((a + b 
 R1_DEVICE constexpr int smaller(int a, int b) { return a < b ? a : b; }
 R1_DEVICE constexpr int larger(int a, int b) { return a < b ? b : a; }
 
-// Config: n, k, accumulators, tile_m, tile_n as in kernels/registry/params.h. W: bf16 or e4m3.
-template <class Config, class W> struct LinearShape {
+// Floats from the scales of one quantised row of k columns to those of the next, see registry/params.h, rows_quantize.
+template <long long k> inline constexpr int kRowScales = divide_up(k, 128 * 16) * 16;
+
+// Config: n, k, accumulators, tile_m, tile_n as in kernels/registry/params.h. W: bf16 or e4m3. X: bf16, or e4m3
+// beside weights of e4m3.
+template <class Config, class W, class X = bf16> struct LinearShape {
   using Weight = W;
+  using Input = X;
   static constexpr bool kF8 = sizeof(Weight) == 1;
+  static constexpr bool kQuantised = sizeof(Input) == 1;
+  static_assert(kF8 || !kQuantised, "tensor cores multiply e4m3 by e4m3");
+  static_assert(R1_SM >= 89 || !kQuantised, "tensor cores before sm_89 do not multiply e4m3");
   static constexpr int kN = int(Config::n), kK = int(Config::k);
   static constexpr int kAccumulators = int(Config::accumulators);
   static constexpr int kTileM = int(Config::tile_m), kTileN = int(Config::tile_n);
@@ -21,6 +29,7 @@ template <class Config, class W> struct LinearShape {
   static constexpr int kRowLength = kLines * kLine;       // elements from one weight row to the next
   static constexpr int kStrips = divide_up(kN, 16);       // a scale belongs to 16 rows and 128 k
   static constexpr int kColumnBlocks = divide_up(kN, kTileN);
+  static constexpr int kScaleStride = kRowScales<kK>; // of a quantised x
   static_assert(kTileN % 16 == 0, "a column block is whole strips of 16 columns");
   static_assert(kAccumulators == 1 || kAccumulators == 2, "one matrix, or gate and up");
 };
@@ -52,8 +61,8 @@ template <class Shape> struct LinearWeights {
 };
 
 // May rows of x be read 16 bytes at a time? The same answer for a whole block.
-template <long long kStride> R1_DEVICE bool aligned_rows(const bf16* x) {
-  return kStride % 8 == 0 && reinterpret_cast<u64>(x) % 16 == 0;
+template <long long kStride, class X> R1_DEVICE bool aligned_rows(const X* x) {
+  return kStride * sizeof(X) % 16 == 0 && reinterpret_cast<u64>(x) % 16 == 0;
 }
 
 // How many of the V elements from `at` on lie below k: the rest is other people's memory, NaN perhaps. `at` is a

@@ -18,6 +18,7 @@ namespace r1::cuda {
 
 template <class Shape> struct LinearStream {
   static_assert(Shape::kTileM <= 16, "two token tiles of 8");
+  static_assert(!Shape::kQuantised, "few rows are bound by the weights' bytes");
   static constexpr int kTokenTiles = divide_up(Shape::kTileM, 8);
   static constexpr int kStripColumns = Shape::kTileN / 16;
   static constexpr int kStrips = kStripColumns * Shape::kAccumulators;

@@ -2,7 +2,7 @@
 //
 // Arithmetic: 2 * rows * n * k operations; a tile of 128 x 128 reads (128 + 128) * k elements for 128 * 128 * k
 // products, so from some hundred rows on tensor cores are the bound. Schedule: a block owns tile_m rows and
-// tile_n columns (gate and up side by side where there are two accumulators). Steps of 64 k go through a ring
+// tile_n columns (gate and up side by side where there are two accumulators). Steps of 64 k, of a quantised x 128 k, go through a ring
 // in shared memory, filled by 16-byte asynchronous copies kStages - 1 steps ahead, with one barrier a step:
 // it says both that this step's bytes are there for all, and that all are done with the slot to be filled
 // next. Up to eight warps divide the tile (cuda_warp_tile.h). Results go through shared memory once more, so
@@ -23,7 +23,7 @@ template <class Shape> struct LinearTiles {
   static constexpr int kThreads = Warp::kWarps * 32;
   static constexpr int kRowGroup = 16;
 
-  static constexpr int kSteps = Shape::kRowLength / kStepLength;
+  static constexpr int kSteps = Shape::kRowLength / Layout::kLength;
   static constexpr int kSharedLimit = 99 * 1024; // of sm_86 and sm_120; twice a block on sm_90 and sm_100
   static constexpr int kStages = smaller(4, kSharedLimit / Layout::kBytes);
   static_assert(kStages >= 3, "a ring of three stages");
@@ -44,7 +44,9 @@ template <class Shape> struct LinearTiles {
     static constexpr int kRows = kThreads / 8, kTimes = kTileM / kRows;
     static constexpr int kPieces = Layout::kWeightBytes / 16;
     static constexpr int kWeightRows = kThreads / kPieces, kWeightTimes = divide_up(kColumns, kWeightRows);
-    const bf16* x[kTimes];
+    static_assert(kThreads >= kTileM, "a scale of x a thread");
+    const typename Shape::Input* x[kTimes];
+    const float* x_scales; // of row thread_index()
     const typename Shape::Weight* weights[kWeightTimes];
     int row, rows, weight_row, first_column, target, weight_target;
     bool aligned;
@@ -56,7 +58,11 @@ template <class Shape> struct LinearTiles {
       const int piece = thread_index() % 8, weight_piece = thread_index() % kPieces;
       target = Layout::x(row, piece);
       weight_target = Layout::weight(weight_row, weight_piece);
-      R1_UNROLL for (int i = 0; i < kTimes; ++i) { x[i] = problem.source(row + i * kRows) + piece * 8; }
+      R1_UNROLL for (int i = 0; i < kTimes; ++i) {
+        x[i] = problem.source(row + i * kRows) + piece * (16 / int(sizeof(typename Shape::Input)));
+      }
+      if constexpr (Shape::kQuantised)
+        x_scales = problem.scales(smaller(thread_index(), kTileM - 1));
       R1_UNROLL for (int i = 0; i < kWeightTimes; ++i) {
         weights[i] =
             matrix.row(accumulator(i), column(i)) + weight_piece * (16 / int(sizeof(typename Shape::Weight)));
@@ -69,7 +75,21 @@ template <class Shape> struct LinearTiles {
     }
 
     R1_DEVICE void copy(u8* stage, int step) const {
-      const int at = step * kStepLength, count = elements_of_eight<Shape::kK>(at + thread_index() % 8 * 8);
+      const int at = step * Layout::kLength;
+      if constexpr (Shape::kQuantised)
+        copy_quantised(stage, step);
+      else
+        copy_bf16(stage, at);
+      R1_UNROLL for (int i = 0; i < kWeightTimes; ++i) {
+        if (kColumns % kWeightRows == 0 || weight_row + i * kWeightRows < kColumns)
+          copy_async16(stage + weight_target + i * kWeightRows * Layout::kWeightBytes, weights[i] + at,
+                       LinearWeights<Shape>::copied_bytes(column(i)));
+      }
+      copy_async_commit();
+    }
+
+    R1_DEVICE void copy_bf16(u8* stage, int at) const {
+      const int count = elements_of_eight<Shape::kK>(at + thread_index() % 8 * 8);
       if (aligned)
         R1_UNROLL for (int i = 0; i < kTimes; ++i) {
           copy_async16(stage + target + i * kRows * 128, x[i] + at, row + i * kRows < rows ? count * 2 : 0);
@@ -78,16 +98,20 @@ template <class Shape> struct LinearTiles {
         R1_UNROLL for (int i = 0; i < kTimes; ++i) {
           store16(stage + target + i * kRows * 128, load_some(x[i] + at, row + i * kRows < rows ? count : 0));
         }
-      R1_UNROLL for (int i = 0; i < kWeightTimes; ++i) {
-        if (kColumns % kWeightRows == 0 || weight_row + i * kWeightRows < kColumns)
-          copy_async16(stage + weight_target + i * kWeightRows * Layout::kWeightBytes, weights[i] + at,
-                       LinearWeights<Shape>::copied_bytes(column(i)));
+    }
+
+    // Rows are whole lines, zero past k.
+    R1_DEVICE void copy_quantised(u8* stage, int step) const {
+      R1_UNROLL for (int i = 0; i < kTimes; ++i) {
+        copy_async16(stage + target + i * kRows * 128, x[i] + step * 128, row + i * kRows < rows ? 16 : 0);
       }
-      copy_async_commit();
+      if (thread_index() < kTileM)
+        copy_async4(stage + Layout::kScales + thread_index() * 4, x_scales + step,
+                    thread_index() < rows ? 4 : 0);
     }
   };
 
-  // Problem: as in cuda_stream.h.
+  // Problem: as in cuda_stream.h. Of a quantised x, `scales(int i)` too: the floats of row i.
   template <class Problem>
   R1_DEVICE static void tile(const Problem& problem, const LinearWeights<Shape>& weights, int first_column,
                              u8* shared) {

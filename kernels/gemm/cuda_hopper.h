@@ -4,7 +4,8 @@
 // Schedule: kernels/common/cuda_hopper_products.h. One thread has the copy engine fill the ring, x and W alike.
 //
 // GemmHopperBf16: parameters, buffers and holes of gemm_bf16. For gemm_f8 see cuda_hopper_f8.h.
-// GemmHopperQuantised: x e4m3[rows][x_stride], W, scales of W, scales of x f32[rows][kLines].
+// GemmHopperQuantised: x e4m3[rows][x_stride], W, scales of W, scales of x f32[rows][kScaleStride], as
+// rows_quantize writes them.
 //
 // Tensor maps (element = bf16 or u8, swizzle 128B, box rows of 128 bytes), innermost first:
 //   0: x  dims {k, batch, rows}            strides {x_batch_stride, x_stride}  box {kLine, 1, 128}
@@ -22,17 +23,10 @@ namespace r1::cuda {
 template <class Config, class Holes, class Weight> struct GemmHopper {
   static_assert(Config::prologue == 0, "a GPU norms in its own launch: the prologue would run once a block");
   static_assert(Config::tile_m == 128, "two groups of 64 rows");
-  using Shape = LinearShape<Config, Weight>;
+  using Shape = LinearShape<Config, Weight, Weight>;
   using Products = HopperProducts<Shape, 128>;
   static constexpr int kThreads = Products::kThreads, kSharedBytes = Products::kSharedBytes;
   static constexpr int kMinBlocks = 1, kMaps = 2, kRowGroup = 16;
-
-  struct Problem : GemmProblem<Config, Holes> {
-    using GemmProblem<Config, Holes>::GemmProblem;
-    R1_DEVICE const float* scales(int i) const {
-      return this->arguments.template in<float>(3) + (this->place.first + i) * (long long)Shape::kLines;
-    }
-  };
 
   R1_DEVICE static void tile(const Arguments& arguments, const TensorMap* maps, int tile, u8* shared) {
     const GemmPlace place = gemm_place<Config, Shape, kRowGroup>(arguments, tile);
@@ -44,7 +38,8 @@ template <class Config, class Holes, class Weight> struct GemmHopper {
       if (thread_index() == kConsumers)
         load_lines(ring, maps, place);
     };
-    Products::tile(Problem(arguments, place), weights, place.column, shared, 1, produce);
+    Products::tile(GemmProblem<Config, Holes, Weight>(arguments, place), weights, place.column, shared, 1,
+                   produce);
   }
 
 private:

@@ -22,15 +22,21 @@ R1_DEVICE GemmPlace gemm_place(const Arguments& arguments, int tile) {
           place.column % kColumnBlocks * Shape::kTileN};
 }
 
-template <class Config, class Holes> struct GemmProblem {
+template <class Config, class Holes, class X = bf16> struct GemmProblem {
   const Arguments& arguments;
   const GemmPlace& place;
-  const bf16* x;
+  const X* x;
+  static_assert(sizeof(X) > 1 || (Config::x_stride % 128 == 0 && Config::batch == 1),
+                "rows of a quantised x are whole pieces, its scales those of one product");
 
   R1_DEVICE GemmProblem(const Arguments& all, const GemmPlace& at)
-      : arguments(all), place(at), x(all.in<bf16>(0) + at.part * Config::x_batch_stride) {}
+      : arguments(all), place(at), x(all.in<X>(0) + at.part * Config::x_batch_stride) {}
   R1_DEVICE int count() const { return place.rows; }
-  R1_DEVICE const bf16* source(int i) const { return x + (place.first + i) * Config::x_stride; }
+  R1_DEVICE const X* source(int i) const { return x + (place.first + i) * Config::x_stride; }
+  // Of a quantised x.
+  R1_DEVICE const float* scales(int i) const {
+    return arguments.in<float>(3) + (place.first + i) * (long long)kRowScales<Config::k>;
+  }
   R1_DEVICE bool aligned() const { return aligned_rows<Config::x_stride>(x); }
   template <int V, int kAccumulators>
   R1_DEVICE void store(int i, int column, int count, float (&values)[kAccumulators][V]) const {

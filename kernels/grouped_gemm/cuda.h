@@ -4,14 +4,14 @@
 // Config has one field more than GroupedGemmParams: tile_m, the rows that go together, which chooses the
 // schedule (kernels/common/cuda_linear_schedule.h). A tile is an active expert and a column block: it walks all
 // of that expert's rows, so weights come from memory once, and from L2 where an expert has more than tile_m.
-// cuda_hopper.h has another schedule for sm_90a.
+// cuda_hopper.h has another schedule for sm_90a. cuda_quantised.h: x is e4m3 too.
 #pragma once
 #include "kernels/grouped_gemm/cuda_problem.h"
 
 namespace r1::cuda {
 
-template <class Config, class Holes, class Weight> struct GroupedGemm {
-  using Shape = LinearShape<Config, Weight>;
+template <class Config, class Holes, class Weight, class X = bf16> struct GroupedGemm {
+  using Shape = LinearShape<Config, Weight, X>;
   using Schedule = typename LinearSchedule<Shape>::Type;
   static constexpr int kThreads = Schedule::kThreads;
   static constexpr int kSharedBytes = Schedule::kSharedBytes;
@@ -26,8 +26,8 @@ template <class Config, class Holes, class Weight> struct GroupedGemm {
                                        groups.expert(active));
     const int end = groups.offsets()[active + 1];
     for (int first = groups.offsets()[active]; first < end;) {
-      const ExpertProblem<Config, Holes> problem = {arguments, groups.pairs() + first,
-                                                    smaller(end - first, Shape::kTileM)};
+      const ExpertProblem<Config, Holes, X> problem = {arguments, groups.pairs() + first,
+                                                       smaller(end - first, Shape::kTileM)};
       Schedule::tile(problem, weights, column, shared);
       first += Shape::kTileM;
       if (first < end)

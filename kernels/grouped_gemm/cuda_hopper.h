@@ -14,7 +14,7 @@
 //
 // GroupedGemmHopperBf16: parameters, buffers and holes of grouped_gemm_bf16. For grouped_gemm_f8 see
 // cuda_hopper_f8.h. GroupedGemmHopperQuantised: as GemmHopperQuantised, x e4m3[..][x_stride], W, scales of W, groups,
-// scales of x f32[..][kLines], one row for each of x; address and stride of x are multiples of 16.
+// scales of x f32[..][kScaleStride], one row for each of x, as rows_quantize writes them.
 //
 // Grid: cuda_hopper_place.h. Tensor map (element = bf16 or u8, swizzle 128B), innermost first:
 //   W  dims {kRowLength, n, experts * accumulators}  strides {kRowLength, n * kRowLength}  box {kLine, tile_n, 1}
@@ -28,26 +28,20 @@
 namespace r1::cuda {
 
 template <class Config, class Holes, class Weight> struct GroupedGemmHopper {
-  using Shape = LinearShape<Config, Weight>;
+  using Shape = LinearShape<Config, Weight, Weight>;
   using Products = HopperProducts<Shape, Shape::kTileM>;
   static constexpr int kThreads = Products::kThreads, kSharedBytes = Products::kSharedBytes;
   static constexpr int kMinBlocks = 1, kMaps = 1, kRowGroup = 16;
   static constexpr int kAhead = 2;
   static_assert(kAhead + 2 <= Products::kStages, "consumers hold two slots when they wait for the next");
 
-  struct Problem : ExpertProblem<Config, Holes> {
-    static_assert(!Shape::kF8 || Config::x_stride % 16 == 0, "rows of quantised x are aligned");
-    R1_DEVICE const float* scales(int i) const {
-      return this->arguments.template in<float>(4) + this->row(i) * (long long)Shape::kLines;
-    }
-  };
-
   R1_DEVICE static void tile(const Arguments& arguments, const TensorMap* maps, int tile, u8* shared) {
     const ExpertGroups<Config> groups = {arguments.in<int>(Shape::kF8 ? 3 : 2)};
     const ExpertPlace place = expert_place<Shape, kRowGroup>(groups, tile);
     if (place.rows == 0)
       return;
-    const Problem problem = {{arguments, groups.pairs() + place.first, place.rows}};
+    const ExpertProblem<Config, Holes, Weight> problem = {arguments, groups.pairs() + place.first,
+                                                          place.rows};
     const LinearWeights<Shape> weights(arguments.in<Weight>(1), Shape::kF8 ? arguments.in<float>(2) : nullptr,
                                        place.expert);
     const auto produce = [&](const typename Products::Ring& ring) {

@@ -16,7 +16,8 @@ template <class Config> struct ExpertGroups {
 };
 
 // `rows` pairs from `pairs` on.
-template <class Config, class Holes> struct ExpertProblem {
+template <class Config, class Holes, class X = bf16> struct ExpertProblem {
+  static_assert(sizeof(X) > 1 || Config::x_stride % 128 == 0, "rows of a quantised x are whole pieces");
   const Arguments& arguments;
   const int* pairs;
   int rows;
@@ -27,10 +28,12 @@ template <class Config, class Holes> struct ExpertProblem {
     const int pair = pairs[smaller(i, rows - 1)];
     return Config::gather ? pair / int(Config::top_k) : pair;
   }
-  R1_DEVICE const bf16* source(int i) const {
-    return arguments.in<bf16>(0) + row(i) * (long long)Config::x_stride;
+  R1_DEVICE const X* source(int i) const { return arguments.in<X>(0) + row(i) * (long long)Config::x_stride; }
+  // Of a quantised x.
+  R1_DEVICE const float* scales(int i) const {
+    return arguments.in<float>(4) + row(i) * (long long)kRowScales<Config::k>;
   }
-  R1_DEVICE bool aligned() const { return aligned_rows<Config::x_stride>(arguments.in<bf16>(0)); }
+  R1_DEVICE bool aligned() const { return aligned_rows<Config::x_stride>(arguments.in<X>(0)); }
   template <int V, int kAccumulators>
   R1_DEVICE void store(int i, int column, int count, float (&values)[kAccumulators][V]) const {
     Holes::template epilogue<V>(arguments, pairs[i], column, count, values);

@@ -37,6 +37,11 @@ void add_gemm(std::vector<Skeleton>& rows) {
                   "kernels/gemm/cuda_hopper.h", true});
   rows.push_back({"gemm_hopper_f8", "gemm", params, holes, 3, 0, nullptr, "GemmHopperF8",
                   "kernels/gemm/cuda_hopper_f8.h", true});
+  // x in e4m3 with scales, which rows_quantize makes.
+  rows.push_back({"gemm_quantised_f8", "gemm", params, holes, 4, 0, nullptr, "GemmQuantised",
+                  "kernels/gemm/cuda_quantised.h"});
+  rows.push_back({"gemm_hopper_quantised_f8", "gemm", params, holes, 4, 0, nullptr, "GemmHopperQuantised",
+                  "kernels/gemm/cuda_hopper.h", true});
 }
 
 } // namespace r1::kernels

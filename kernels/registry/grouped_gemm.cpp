@@ -31,6 +31,11 @@ void add_grouped_gemm(std::vector<Skeleton>& rows) {
                   "GroupedGemmHopperBf16", "kernels/grouped_gemm/cuda_hopper.h", true});
   rows.push_back({"grouped_gemm_hopper_f8", "grouped_gemm", params, holes, 4, 0, nullptr,
                   "GroupedGemmHopperF8", "kernels/grouped_gemm/cuda_hopper_f8.h", true});
+  // x in e4m3 with scales, which rows_quantize makes.
+  rows.push_back({"grouped_gemm_quantised_f8", "grouped_gemm", params, holes, 5, 0, nullptr,
+                  "GroupedGemmQuantised", "kernels/grouped_gemm/cuda_quantised.h"});
+  rows.push_back({"grouped_gemm_hopper_quantised_f8", "grouped_gemm", params, holes, 5, 0, nullptr,
+                  "GroupedGemmHopperQuantised", "kernels/grouped_gemm/cuda_hopper.h", true});
 }
 
 } // namespace r1::kernels

@@ -22,6 +22,12 @@
 
 namespace r1::kernels {
 
+// Elements from one row of an activation to the next; `bytes` of an element.
+constexpr int64_t row_stride(int64_t cols, int64_t bytes) {
+  const int64_t step = bytes == 1 ? 128 : 16;
+  return (cols + step - 1) / step * step;
+}
+
 struct PackShape {
   int64_t batch, n, k, accumulators;
 };

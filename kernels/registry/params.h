@@ -4,8 +4,8 @@
 //
 // Shared conventions
 //   T            tokens of the step (dims[kTokens]); R rows of logits (dims[kLogitRows]).
-//   row stride   every two-dimensional activation has rows of round_up(cols, 16) elements; a column slice
-//   keeps the stride
+//   row stride   every two-dimensional activation has rows of round_up(cols, 16) elements, of e4m3 round_up(cols, 128)
+//   (row_stride in layout.h); a column slice keeps the stride
 //                of what it is sliced from. "stride" below is always in elements.
 //   types        kF32 or kBF16 (ElementType) where a field ends in _type.
 //   grids        those of the CPU. On a GPU a tile is a block; where its factors differ, the skeleton's header (kernels/<family>/cuda*.h)
@@ -40,6 +40,13 @@ struct RowsParams {
   double epsilon;
   int64_t combine_k;
   int64_t y_stride;
+};
+
+// ---- rows/rows_quantize (GPU): one row a tile, of T (or R) * inner. Buffers: x[row][x_stride] (x_type) -> y
+// e4m3[row][row_stride(cols)], zero behind cols, scales f32[row][round_up(ceil(cols/128), 16)], nothing behind the last
+// piece. scale = max(|x|, 1e-4) / 448 of each 128 columns, with ue8m0 = 1 rounded up to a power of two; y = e4m3(x / scale).
+struct RowsQuantizeParams {
+  int64_t cols, rows_dim, inner, x_stride, x_type, ue8m0;
 };
 
 // ---- rows/gather: one row of logits a tile. Buffers: x[T][x_stride] (x_type), rows i32[R]. Hole: finish(1
@@ -79,7 +86,8 @@ struct LatentWriteParams {
   int64_t latent_stride, key_stride, x_type, token_stride, pages_per_sequence;
 };
 
-// ---- gemm: y = epilogue(x[rows][k] * W[n][k]^T). Variants: gemm_bf16, gemm_f8 (weight type).
+// ---- gemm: y = epilogue(x[rows][k] * W[n][k]^T). Variants: gemm_bf16, gemm_f8 (weight type), on a GPU gemm_quantised_f8: x is
+// e4m3 as rows_quantize writes it, batch 1, and behind the scales of W come those of x.
 // Buffers: x bf16 (or, prologue = 1, what the prologue holes read; then buffer 0 is still present and
 // unused), W packed
 //   (kernels/registry/layout.h), scales f32 packed (gemm_f8 only; absent for gemm_bf16).
@@ -100,7 +108,8 @@ struct GemmParams {
 };
 
 // ---- grouped_gemm: expert linear layers over token-expert pairs. Variants: grouped_gemm_bf16,
-// grouped_gemm_f8. Buffers: x bf16, W packed [experts][...], scales f32 (f8 only), groups i32 (written by
+// grouped_gemm_f8, on a GPU grouped_gemm_quantised_f8, with x as gemm_quantised_f8 has it and its scales behind groups.
+// Buffers: x bf16, W packed [experts][...], scales f32 (f8 only), groups i32 (written by
 // router/group, see below). A pair p = t * top_k + j. Input row: gather = 1: p / top_k (the token), 0: p.
 // Output row (given to the epilogue): p. Grid: const max_active x const ceil(n / tile_n). Tile (a, column
 // block): the a-th active expert; nothing if there is none. Holes: epilogue(accumulators values) stores.

@@ -36,6 +36,20 @@ void add_rows(std::vector<Skeleton>& rows) {
                   none,
                   "Gather",
                   "kernels/rows/cuda_gather.h"});
+  rows.push_back({"rows_quantize",
+                  "rows",
+                  {{"cols", false},
+                   {"rows_dim", false},
+                   {"inner", false},
+                   {"x_stride", false},
+                   {"x_type", false},
+                   {"ue8m0", false}},
+                  {},
+                  1,
+                  2,
+                  nullptr, // a CPU widens e4m3 weights instead
+                  "RowsQuantize",
+                  "kernels/rows/cuda_quantize.h"});
   rows.push_back({"rope_table",
                   "rows",
                   {{"rope", false}, {"scale", true}},

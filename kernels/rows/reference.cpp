@@ -1,5 +1,9 @@
 #include "kernels/rows/reference.h"
 
+#include "kernels/common/numeric.h"
+
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace r1::kernels::reference {
@@ -81,6 +85,31 @@ void rope(const float* x, const float* table, const RopeShape& shape, float* y) 
         out[second] = float(re * sin + im * cos);
       }
     }
+}
+
+void quantize_rows(const float* x, int64_t rows, int64_t cols, bool ue8m0, float* y, float* scales) {
+  const int64_t pieces = (cols + 127) / 128;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t p = 0; p < pieces; ++p) {
+      const int64_t begin = r * cols + p * 128, end = r * cols + std::min(cols, (p + 1) * 128);
+      float largest = 1e-4f;
+      for (int64_t i = begin; i < end; ++i)
+        if (std::fabs(x[i]) > largest)
+          largest = std::fabs(x[i]);
+      float scale = largest / 448.0f;
+      if (ue8m0) // 2^ceil(log2(scale)), exactly; it is never subnormal
+        scale = std::bit_cast<float>((std::bit_cast<uint32_t>(scale) + 0x7fffffu) & 0xff800000u);
+      scales[r * pieces + p] = scale;
+      for (int64_t i = begin; i < end; ++i)
+        y[i] = f32_from_e4m3(e4m3_from_f32(x[i] / scale));
+    }
+}
+
+void dequantize_rows(const float* y, const float* scales, int64_t rows, int64_t cols, float* x) {
+  const int64_t pieces = (cols + 127) / 128;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c)
+      x[r * cols + c] = y[r * cols + c] * scales[r * pieces + c / 128];
 }
 
 } // namespace r1::kernels::reference

@@ -43,4 +43,14 @@ struct RopeShape {
 };
 void rope(const float* x, const float* table, const RopeShape& shape, float* y);
 
+// Each piece of 128 columns of a row (the last may be shorter) as e4m3 numbers and a scale that multiplies:
+// amax = max(|x|, 1e-4), scale = amax / 448, with ue8m0 rounded up to a power of two, y = e4m3(x / scale), all in float,
+// as DeepSeek-V3's inference/kernel.py (act_quant) has it. A NaN stays one and counts for no maximum; beside an infinity
+// everything else is 0.
+// x, y [rows][cols], y holding numbers that e4m3 has; scales [rows][ceil(cols / 128)].
+void quantize_rows(const float* x, int64_t rows, int64_t cols, bool ue8m0, float* y, float* scales);
+
+// The way back: y[r][c] * scales[r][c / 128], one rounding to float. x may be y.
+void dequantize_rows(const float* y, const float* scales, int64_t rows, int64_t cols, float* x);
+
 } // namespace r1::kernels::reference

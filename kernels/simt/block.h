@@ -91,7 +91,7 @@ template <class Item> struct GroupQueue {
 struct AsyncCopy { // cp.async
   u8* to;
   const u8* from;
-  int bytes;
+  int bytes, size; // read, and written
   bool done;
 };
 struct BoxCopy { // TMA

@@ -49,7 +49,8 @@ void load_matrix(u32* out, int matrices, bool transposed, const void* row, Place
 void mma_bf16(float* d, const u32* a, u32 b0, u32 b1, Place place);
 void mma_e4m3(float* d, const u32* a, u32 b0, u32 b1, Place place);
 
-void copy_async(void* shared, const void* global, int bytes, Place place);
+// `size` bytes of shared memory (4 or 16), of which the first `bytes` are read.
+void copy_async(void* shared, const void* global, int bytes, int size, Place place);
 void copy_async_commit();
 void copy_async_wait(int groups);
 

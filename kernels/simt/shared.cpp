@@ -15,27 +15,27 @@ namespace {
 
 // memcpy and memset would be seen by a race detector.
 void carry_out(const AsyncCopy& copy) {
-  for (int i = 0; i < 16; ++i)
+  for (int i = 0; i < copy.size; ++i)
     copy.to[i] = i < copy.bytes ? copy.from[i] : 0;
 }
 
 } // namespace
 
-void copy_async(void* shared, const void* global, int bytes, Place place) {
+void copy_async(void* shared, const void* global, int bytes, int size, Place place) {
   Block& b = block();
-  u8* to = b.shared_range(shared, 16, place, "asynchronous copy");
-  if (reinterpret_cast<u64>(to) % 16 || (bytes > 0 && reinterpret_cast<u64>(global) % 16))
+  u8* to = b.shared_range(shared, size, place, "asynchronous copy");
+  if (reinterpret_cast<u64>(to) % size || (bytes > 0 && reinterpret_cast<u64>(global) % size))
     fail(place, "misaligned asynchronous copy: from %p to byte %ld of shared memory", global,
          long(to - b.shared));
-  if (bytes < 0 || bytes > 16)
-    fail(place, "asynchronous copy of %d bytes, at most 16", bytes);
+  if (bytes < 0 || bytes > size)
+    fail(place, "asynchronous copy of %d bytes, at most %d", bytes, size);
   sanitizer::read_range(global, bytes);
-  sanitizer::write_range(to, 16);
-  const AsyncCopy copy{to, static_cast<const u8*>(global), bytes, b.at_once()};
+  sanitizer::write_range(to, size);
+  const AsyncCopy copy{to, static_cast<const u8*>(global), bytes, size, b.at_once()};
   if (copy.done)
     carry_out(copy);
   else
-    for (int i = 0; i < 16; ++i)
+    for (int i = 0; i < size; ++i)
       to[i] = kPoison;
   sanitizer::Ignore ours;
   b.copies[b.self().thread].items.push_back(copy);

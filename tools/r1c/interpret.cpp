@@ -46,6 +46,9 @@ void addInterpret(CLI::App& app, int& code) {
       ->check(CLI::IsMember({"import", "optimize"}))
       ->capture_default_str();
   command->add_option("--fusions", flags->fusions, "With --after=optimize: +name,-name,+all,-all");
+  command->add_option(
+      "--target", o.target,
+      "With --after=optimize: the target whose fusions these are, as of compile; a CPU without it");
   command->add_option("--chunk", o.chunk, "Tokens of a prefill step")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();

@@ -23,7 +23,7 @@ inline constexpr double kBf16Weights = 3.95e-3;
 // least 64 terms falls on the other side of a tie and moves by 2^-8 of itself.
 inline constexpr double kBf16Activations = 2e-4;
 // Products of e4m3 in Hopper's tensor cores, which keep some 14 bits of a sum of at most 128 terms.
-inline constexpr double kHopperE4m3Sum = 6e-4;
+inline constexpr double kHopperE4m3Sum = 1e-3;
 
 // Compares [rows][columns] row-major. NaN never passes as close: it must stand exactly where it is expected.
 inline testing::AssertionResult close(const std::string& name, const std::vector<float>& got,

@@ -61,6 +61,56 @@ module attributes {r1.machine = "cuda", r1.chip = 80 : i64} {
 
 // -----
 
+// A quantised x brings its scales behind those of the weight, and is never streamed. sm_90a multiplies 128 rows by warp groups, both operands
+// through maps with a swizzle; up to 64 rows go without. Rows of 144 e4m3 take 256.
+// CHECK-LABEL: @quantised_64
+// CHECK: %[[Q:.*]]:2 = kern.dispatch "rows_quantize" {cols = 144 : i64, inner = 1 : i64, rows_dim = 0 : i64, ue8m0 = 0 : i64, x_stride = 144 : i64, x_type = 1 : i64}(%{{.*}}) fixed [1, 2] grid [0, 1, -1, 1] rows 0
+// CHECK: %[[W:.*]] = kern.constant "rowmajor_f8" [1, 160, 144, 1]
+// CHECK: %[[S:.*]] = kern.constant "rowscales" [1, 160, 144, 1]
+// CHECK: kern.dispatch "gemm_quantised_f8" {{{.*}}tile_m = 64 : i64, tile_n = 128 : i64, {{.*}}x_stride = 256 : i64}(%[[Q]]#0, %[[W]], %[[S]], %[[Q]]#1) fixed [4, 0] grid [0, 64, -1, 1, -1, 2]
+// CHECK-LABEL: @quantised_65
+// CHECK: kern.dispatch "gemm_hopper_quantised_f8" {{{.*}}tile_m = 128 : i64{{.*}} fixed [4, 0] grid [0, 128, -1, 1, -1, 2] {{.*}}maps = [#kern.tensor_map<argument = 0, type = f8E4M3FN, extents = [144, 1, 65], strides = [256, 256], box = [128, 1, 128], swizzle = 128>, #kern.tensor_map<argument = 1, type = f8E4M3FN, extents = [256, 160, 1], strides = [256, 40960], box = [128, 128, 1], swizzle = 128>]
+module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
+  func.func @quantised_64(%x: tensor<?x144xbf16>) -> tensor<?x160xf32> attributes {r1.max_tokens = 64} {
+    %w = r1.weight "w" : tensor<160x144xf8E4M3FN>
+    %s = r1.weight "w.scale" : tensor<2x2xf32>
+    %q, %t = r1.quantize_rows %x : (tensor<?x144xbf16>) -> (tensor<?x144xf8E4M3FN>, tensor<?x2xf32>)
+    %y = r1.linear %q, %w scale %s x_scale %t
+        : (tensor<?x144xf8E4M3FN>, tensor<160x144xf8E4M3FN>, tensor<2x2xf32>, tensor<?x2xf32>) -> tensor<?x160xf32>
+    return %y : tensor<?x160xf32>
+  }
+  func.func @quantised_65(%x: tensor<?x144xbf16>) -> tensor<?x160xf32> attributes {r1.max_tokens = 65} {
+    %w = r1.weight "w" : tensor<160x144xf8E4M3FN>
+    %s = r1.weight "w.scale" : tensor<2x2xf32>
+    %q, %t = r1.quantize_rows %x : (tensor<?x144xbf16>) -> (tensor<?x144xf8E4M3FN>, tensor<?x2xf32>)
+    %y = r1.linear %q, %w scale %s x_scale %t
+        : (tensor<?x144xf8E4M3FN>, tensor<160x144xf8E4M3FN>, tensor<2x2xf32>, tensor<?x2xf32>) -> tensor<?x160xf32>
+    return %y : tensor<?x160xf32>
+  }
+}
+
+// -----
+
+// Experts' pairs have rows of their own, and scales behind the list of groups. Where mma.sync widens e4m3 (sm_100), tiles have 64 rows.
+// CHECK-LABEL: @quantised_experts
+// CHECK: %[[G:.*]] = kern.dispatch "router_group"
+// CHECK: %[[Q:.*]]:2 = kern.dispatch "rows_quantize" {cols = 32 : i64, inner = 2 : i64, {{.*}}ue8m0 = 1 : i64, {{.*}} fixed [1, 2] grid [0, 1, -1, 2] rows 0
+// CHECK: kern.dispatch "grouped_gemm_quantised_f8" {{{.*}}gather = 0 : i64, {{.*}}tile_m = 64 : i64, {{.*}}x_stride = 128 : i64}(%[[Q]]#0, %{{.*}}, %{{.*}}, %[[G]], %[[Q]]#1) fixed [5, 0] grid [-1, 8, -1, 1]
+module attributes {r1.machine = "cuda", r1.chip = 100 : i64} {
+  func.func @quantised_experts(%x: tensor<?x2x32xbf16>, %l: tensor<?x8xf32>) -> tensor<?x2x80xbf16> attributes {r1.max_tokens = 512} {
+    %i, %p = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = false, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+    %w = r1.expert_weight "experts." ".up" : tensor<8x80x32xf8E4M3FN>
+    %s = r1.expert_weight "experts." ".up.scale" : tensor<8x1x1xf32>
+    %q, %t = r1.quantize_rows %x ue8m0 : (tensor<?x2x32xbf16>) -> (tensor<?x2x32xf8E4M3FN>, tensor<?x2x1xf32>)
+    %y = r1.expert_linear %q, %i, %w scale %s x_scale %t
+        : (tensor<?x2x32xf8E4M3FN>, tensor<?x2xi32>, tensor<8x80x32xf8E4M3FN>, tensor<8x1x1xf32>, tensor<?x2x1xf32>) -> tensor<?x2x80xbf16>
+    return %y : tensor<?x2x80xbf16>
+  }
+}
+
+// -----
+
 // Gate and up are two matrices of one weight, one behind the other; with two sums a tile has 64 columns.
 // CHECK-LABEL: @gate_up
 // CHECK: kern.constant "rowmajor" [1, 80, 32, 2] [#kern.source<tensor = "gate", {{[^>]*}}accumulator = 0, dest_row = 0>, #kern.source<tensor = "up", {{[^>]*}}accumulator = 1, dest_row = 0>] : tensor<20480xi8>

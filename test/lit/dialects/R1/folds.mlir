@@ -42,6 +42,24 @@ func.func @slice_of_slice(%x: tensor<?x32xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+// What was widened to be quantised is quantised as it was; what was rounded stays rounded.
+// CHECK-LABEL: @quantize_rows
+// FOLD-SAME: %[[X:.*]]: tensor<?x200xbf16>, %[[F:.*]]: tensor<?x200xf32>
+func.func @quantize_rows(%x: tensor<?x200xbf16>, %f: tensor<?x200xf32>)
+    -> (tensor<?x200xf8E4M3FN>, tensor<?x2xf32>, tensor<?x200xf8E4M3FN>, tensor<?x2xf32>) {
+  // FOLD-NEXT: %[[B:.*]] = r1.cast %[[F]]
+  // FOLD-NEXT: %[[Y:.*]], %[[S:.*]] = r1.quantize_rows %[[X]] ue8m0 : (tensor<?x200xbf16>)
+  // FOLD-NEXT: %[[Z:.*]], %[[T:.*]] = r1.quantize_rows %[[B]] : (tensor<?x200xbf16>)
+  // FOLD-NEXT: return %[[Y]], %[[S]], %[[Z]], %[[T]]
+  %w = r1.cast %x : (tensor<?x200xbf16>) -> tensor<?x200xf32>
+  %b = r1.cast %f : (tensor<?x200xf32>) -> tensor<?x200xbf16>
+  %y, %s = r1.quantize_rows %w ue8m0 : (tensor<?x200xf32>) -> (tensor<?x200xf8E4M3FN>, tensor<?x2xf32>)
+  %z, %t = r1.quantize_rows %b : (tensor<?x200xbf16>) -> (tensor<?x200xf8E4M3FN>, tensor<?x2xf32>)
+  return %y, %s, %z, %t : tensor<?x200xf8E4M3FN>, tensor<?x2xf32>, tensor<?x200xf8E4M3FN>, tensor<?x2xf32>
+}
+
+// -----
+
 // The same computation twice is computed once; other attributes or another weight are other computations. Add commutes.
 // CHECK-LABEL: @shared
 // CSE-SAME: %[[X:.*]]: tensor<?x16xf32>, %[[Y:.*]]: tensor<?x16xf32>

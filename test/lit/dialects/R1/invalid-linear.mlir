@@ -17,6 +17,55 @@ func.func @linear_c1_out(%x: tensor<?x32xbf16>, %w: tensor<16x32xbf16>) {
 
 // -----
 
+func.func @quantize_rows_c1(%x: tensor<?x200xbf16>) {
+  // expected-error @+1 {{quantize_rows_c1: 'tensor<?x200xbf16>' became 'tensor<?x256xf8E4M3FN>'}}
+  %y, %s = r1.quantize_rows %x : (tensor<?x200xbf16>) -> (tensor<?x256xf8E4M3FN>, tensor<?x2xf32>)
+  return
+}
+
+// -----
+
+func.func @quantize_rows_c2(%x: tensor<?x200xbf16>) {
+  // expected-error @+1 {{quantize_rows_c2: the scale of 'tensor<?x200xbf16>' has one element for each 128 columns, found 'tensor<?x1xf32>'}}
+  %y, %s = r1.quantize_rows %x : (tensor<?x200xbf16>) -> (tensor<?x200xf8E4M3FN>, tensor<?x1xf32>)
+  return
+}
+
+// -----
+
+func.func @linear_c3_missing(%x: tensor<?x32xf8E4M3FN>, %w: tensor<16x32xf8E4M3FN>, %s: tensor<1x1xf32>) {
+  // expected-error @+1 {{linear_c3: an x of type f8E4M3FN needs an x_scale and a weight of its type, any other must not have one; x is 'tensor<?x32xf8E4M3FN>' without an x_scale}}
+  %y = r1.linear %x, %w scale %s : (tensor<?x32xf8E4M3FN>, tensor<16x32xf8E4M3FN>, tensor<1x1xf32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c3_weight(%x: tensor<?x32xf8E4M3FN>, %w: tensor<16x32xbf16>, %t: tensor<?x1xf32>) {
+  // expected-error @+1 {{linear_c3: an x of type f8E4M3FN needs an x_scale and a weight of its type, any other must not have one; x is 'tensor<?x32xf8E4M3FN>' with an x_scale, the weight 'tensor<16x32xbf16>'}}
+  %y = r1.linear %x, %w x_scale %t : (tensor<?x32xf8E4M3FN>, tensor<16x32xbf16>, tensor<?x1xf32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c3_shape(%x: tensor<?x129xf8E4M3FN>, %w: tensor<16x129xf8E4M3FN>, %s: tensor<1x2xf32>, %t: tensor<?x1xf32>) {
+  // expected-error @+1 {{linear_c3: the x_scale of 'tensor<?x129xf8E4M3FN>' has one element for each 128 columns, found 'tensor<?x1xf32>'}}
+  %y = r1.linear %x, %w scale %s x_scale %t : (tensor<?x129xf8E4M3FN>, tensor<16x129xf8E4M3FN>, tensor<1x2xf32>, tensor<?x1xf32>) -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @expert_linear_c4(%x: tensor<?x32xbf16>, %ids: tensor<?x2xi32>, %w: tensor<4x16x32xf8E4M3FN>, %s: tensor<4x1x1xf32>, %t: tensor<?x1xf32>) {
+  // expected-error @+1 {{expert_linear_c4: an x of type f8E4M3FN needs an x_scale and a weight of its type, any other must not have one; x is 'tensor<?x32xbf16>' with an x_scale}}
+  %y = r1.expert_linear %x, %ids, %w scale %s x_scale %t
+      : (tensor<?x32xbf16>, tensor<?x2xi32>, tensor<4x16x32xf8E4M3FN>, tensor<4x1x1xf32>, tensor<?x1xf32>) -> tensor<?x2x16xf32>
+  return
+}
+
+// -----
+
 func.func @linear_c2_missing(%x: tensor<?x32xbf16>, %w: tensor<16x32xf8E4M3FN>) {
   // expected-error @+1 {{linear_c2: a weight of type f8E4M3FN needs a scale, any other must not have one; weight is 'tensor<16x32xf8E4M3FN>' without a scale}}
   %y = r1.linear %x, %w : (tensor<?x32xbf16>, tensor<16x32xf8E4M3FN>) -> tensor<?x16xf32>

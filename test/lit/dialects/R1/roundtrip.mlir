@@ -39,6 +39,25 @@ func.func @rows(%ids: tensor<?xi32>, %table: tensor<512x32xbf16>, %w: tensor<32x
   return %t, %r : tensor<?x8xbf16>, tensor<?x64xf32>
 }
 
+// CHECK-LABEL: @quantised
+func.func @quantised(%x: tensor<?x200xbf16>, %w: tensor<384x200xf8E4M3FN>, %scale: tensor<3x2xf32>, %ids: tensor<?x2xi32>,
+                     %experts: tensor<8x200x200xf8E4M3FN>, %scales: tensor<8x2x2xf32>) -> (tensor<?x384xf32>, tensor<?x2x200xf32>) {
+  // CHECK: %[[Q:.*]], %[[T:.*]] = r1.quantize_rows %{{.*}} : (tensor<?x200xbf16>) -> (tensor<?x200xf8E4M3FN>, tensor<?x2xf32>)
+  %q, %t = r1.quantize_rows %x : (tensor<?x200xbf16>) -> (tensor<?x200xf8E4M3FN>, tensor<?x2xf32>)
+  // CHECK: r1.linear %[[Q]], %{{.*}} scale %{{.*}} x_scale %[[T]] : (tensor<?x200xf8E4M3FN>, tensor<384x200xf8E4M3FN>, tensor<3x2xf32>, tensor<?x2xf32>) -> tensor<?x384xf32>
+  %a = r1.linear %q, %w scale %scale x_scale %t
+      : (tensor<?x200xf8E4M3FN>, tensor<384x200xf8E4M3FN>, tensor<3x2xf32>, tensor<?x2xf32>) -> tensor<?x384xf32>
+  // CHECK: %[[Y:.*]] = r1.expert_linear %[[Q]], %{{.*}}, %{{.*}} scale %{{.*}} x_scale %[[T]]
+  %y = r1.expert_linear %q, %ids, %experts scale %scales x_scale %t
+      : (tensor<?x200xf8E4M3FN>, tensor<?x2xi32>, tensor<8x200x200xf8E4M3FN>, tensor<8x2x2xf32>, tensor<?x2xf32>) -> tensor<?x2x200xbf16>
+  // CHECK: %[[R:.*]], %[[U:.*]] = r1.quantize_rows %[[Y]] ue8m0 : (tensor<?x2x200xbf16>) -> (tensor<?x2x200xf8E4M3FN>, tensor<?x2x2xf32>)
+  %r, %u = r1.quantize_rows %y ue8m0 : (tensor<?x2x200xbf16>) -> (tensor<?x2x200xf8E4M3FN>, tensor<?x2x2xf32>)
+  // CHECK: r1.expert_linear %[[R]], %{{.*}}, %{{.*}} scale %{{.*}} x_scale %[[U]]
+  %z = r1.expert_linear %r, %ids, %experts scale %scales x_scale %u
+      : (tensor<?x2x200xf8E4M3FN>, tensor<?x2xi32>, tensor<8x200x200xf8E4M3FN>, tensor<8x2x2xf32>, tensor<?x2x2xf32>) -> tensor<?x2x200xf32>
+  return %a, %z : tensor<?x384xf32>, tensor<?x2x200xf32>
+}
+
 // CHECK-LABEL: @linears
 func.func @linears(%x: tensor<?x256xbf16>, %plain: tensor<384x256xbf16>, %w: tensor<384x256xf8E4M3FN>, %scale: tensor<3x2xf32>,
                    %ids: tensor<?x2xi32>, %weights: tensor<?x2xf32>, %experts: tensor<8x256x256xf8E4M3FN>,

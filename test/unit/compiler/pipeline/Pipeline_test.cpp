@@ -153,6 +153,13 @@ TEST(Fusions, TextIsParsedLeftToRight) {
   EXPECT_FALSE(fusions("-router-topk").isOn("router-topk"));
   EXPECT_TRUE(fusions("-router-topk,+all").isOn("router-topk"));
   EXPECT_EQ(fusions("-router-topk, -merge-qkv-a").text(), "-merge-qkv-a,-router-topk");
+  // One that is off by default has to be named: all is what runs by default.
+  EXPECT_FALSE(fusions("").isOn("quantize-activations"));
+  EXPECT_FALSE(fusions("+all").isOn("quantize-activations"));
+  EXPECT_TRUE(fusions("+quantize-activations").isOn("quantize-activations"));
+  EXPECT_FALSE(fusions("+quantize-activations,+all").isOn("quantize-activations"));
+  EXPECT_EQ(fusions("-router-topk,+quantize-activations").text(), "+quantize-activations,-router-topk");
+  EXPECT_EQ(fusions("+quantize-activations,-quantize-activations").text(), "");
   auto unknown = FusionChoice::parse("-rooter-topk");
   ASSERT_FALSE(bool(unknown));
   std::string message = llvm::toString(unknown.takeError());

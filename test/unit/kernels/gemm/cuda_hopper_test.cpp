@@ -58,36 +58,14 @@ TEST(CudaHopper, F8AgreesWithTheReference) {
   check_bf16_x<true, Case{128, 96, 333, 1, 1, 128, 96}>(39);
 }
 
-// x in e4m3, a scale for 128 k of a row.
-struct QuantisedProblem : Product {
-  int64_t stride, lines;
-  Buffer<uint8_t> x;
-  Buffer<float> x_scales;
-
-  QuantisedProblem(const Case& shape, int64_t x_stride, Random& random)
-      : Product(shape, true, random), stride(x_stride), lines(round_up(c.k, 128) / 128),
-        x(c.rows * stride, 0x7f), x_scales(c.rows * lines) {
-    std::uniform_real_distribution<float> scale(0.5f, 2);
-    for (int64_t r = 0; r < c.rows; ++r)
-      for (int64_t i = 0; i < c.k; ++i) {
-        if (i % 128 == 0)
-          x_scales[r * lines + i / 128] = scale(random);
-        const int bits = Weights::random_e4m3(random);
-        x[r * stride + i] = uint8_t(bits);
-        values[r * c.k + i] = kernels::f32_from_e4m3(uint8_t(bits)) * x_scales[r * lines + i / 128];
-      }
-  }
-};
-
 template <Case c> void check_quantised(uint32_t seed) {
   Random random(seed);
-  QuantisedProblem problem(c, Config<c>::x_stride, random);
+  QuantisedProblem problem(c, random, /*beyond=*/0x7f);
   Maps maps(problem, problem.x.data(), 1, problem.stride, problem.stride);
   const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
-    return cuda::run<r1::cuda::GemmHopperQuantised<Config<c>, RecordHoles<4>>>(
-        name, problem.tiles(),
-        {problem.x.data(), problem.w.packed.data(), problem.w.scales.data(), problem.x_scales.data()},
-        {-1, int(c.rows), -1}, problem.output(), 4, schedule, maps.map);
+    return cuda::run<r1::cuda::GemmHopperQuantised<QuantisedConfig<c>, RecordHoles<4>>>(
+        name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1}, problem.output(), 4, schedule,
+        maps.map);
   };
   check(problem, "hopper quantised gemm", schedules(), run);
   check(problem, "hopper quantised gemm", kHopperSums, run, kHopperE4m3Sum);

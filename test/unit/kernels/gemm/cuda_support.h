@@ -93,6 +93,37 @@ struct Problem : Product {
   }
 };
 
+// Rows of a quantised x are whole pieces of 128.
+template <Case c> struct QuantisedConfig : Config<c> {
+  static constexpr long long x_batch_stride = 0, x_stride = (c.k + 127) / 128 * 128;
+};
+
+// With x as e4m3, a scale for each 128 k of a row; `beyond` stands behind the last k of a row.
+struct QuantisedProblem : Product {
+  int64_t stride, scale_stride;
+  Buffer<uint8_t> x;
+  Buffer<float> x_scales; // NaN where there is no piece
+
+  QuantisedProblem(const Case& shape, Random& random, uint8_t beyond = 0)
+      : Product(shape, true, random), stride(round_up(c.k, 128)), scale_stride(round_up(stride / 128, 16)),
+        x(c.rows * stride, beyond), x_scales(c.rows * scale_stride, NAN) {
+    std::uniform_real_distribution<float> scale(0.5f, 2);
+    for (int64_t r = 0; r < c.rows; ++r)
+      for (int64_t i = 0; i < c.k; ++i) {
+        if (i % 128 == 0)
+          x_scales[r * scale_stride + i / 128] = scale(random);
+        set_x(r, i, uint8_t(Weights::random_e4m3(random)));
+      }
+  }
+
+  void set_x(int64_t r, int64_t i, uint8_t bits) {
+    x[r * stride + i] = bits;
+    values[r * c.k + i] = kernels::f32_from_e4m3(bits) * x_scales[r * scale_stride + i / 128];
+  }
+
+  std::vector<void*> buffers() { return {x.data(), w.packed.data(), w.scales.data(), x_scales.data()}; }
+};
+
 // Holds `run(name, schedule)` against the reference, and runs against each other.
 template <class Run>
 void check(const Product& product, const std::string& what, const std::vector<NamedSchedule>& schedules,

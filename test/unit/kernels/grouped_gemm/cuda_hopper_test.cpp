@@ -70,34 +70,9 @@ TEST(CudaGroupedHopper, WideTilesAndManyExperts) {
             Case{100, 16, 40, 77, 2, true, 1, 64, 16}>(53);
 }
 
-// x in e4m3, a scale for 128 k of a row.
-struct QuantisedProblem : Routed {
-  int64_t lines;
-  Buffer<uint8_t> x;
-  Buffer<float> x_scales;
-
-  QuantisedProblem(const Case& shape, Random& random)
-      : Routed(shape, true, random), lines(round_up(c.k, 128) / 128), x(x_rows * stride, 0x7f),
-        x_scales(x_rows * lines) {
-    std::uniform_real_distribution<float> scale(0.5f, 2);
-    for (int64_t r = 0; r < x_rows; ++r)
-      for (int64_t i = 0; i < c.k; ++i) {
-        if (i % 128 == 0)
-          x_scales[r * lines + i / 128] = scale(random);
-        const int bits = Weights::random_e4m3(random);
-        x[r * stride + i] = uint8_t(bits);
-        values[r * c.k + i] = kernels::f32_from_e4m3(uint8_t(bits)) * x_scales[r * lines + i / 128];
-      }
-  }
-
-  std::vector<void*> buffers() {
-    return {x.data(), w.packed.data(), w.scales.data(), groups.data(), x_scales.data()};
-  }
-};
-
 template <Case c> void check_quantised(Random& random) {
-  using Skeleton = r1::cuda::GroupedGemmHopperQuantised<Config<c>, RecordHoles<5>>;
-  QuantisedProblem problem(c, random);
+  using Skeleton = r1::cuda::GroupedGemmHopperQuantised<QuantisedConfig<c>, RecordHoles<5>>;
+  QuantisedProblem problem(c, random, /*beyond=*/0x7f);
   check_with_map<Skeleton>(problem, "hopper quantised grouped_gemm", problem.buffers(), true, kHopperE4m3Sum);
 }
 

@@ -135,6 +135,36 @@ struct Problem : Routed {
   }
 };
 
+// Rows of a quantised x are whole pieces of 128.
+template <Case c> struct QuantisedConfig : Config<c> {
+  static constexpr long long x_stride = (c.k + 127) / 128 * 128;
+};
+
+// With x as e4m3, a scale for each 128 k of a row; `beyond` stands behind the last k of a row.
+struct QuantisedProblem : Routed {
+  Buffer<uint8_t> x;
+  Buffer<float> x_scales; // NaN where there is no piece
+
+  QuantisedProblem(const Case& shape, Random& random, uint8_t beyond = 0)
+      : Routed(shape, true, random), x(x_rows * round_up(c.k, 128), beyond),
+        x_scales(x_rows * round_up(round_up(c.k, 128) / 128, 16), NAN) {
+    std::uniform_real_distribution<float> scale(0.5f, 2);
+    for (int64_t r = 0; r < x_rows; ++r)
+      for (int64_t i = 0; i < c.k; ++i) {
+        float& factor = x_scales[r * (x_scales.size() / x_rows) + i / 128];
+        if (i % 128 == 0)
+          factor = scale(random);
+        const auto bits = uint8_t(Weights::random_e4m3(random));
+        x[r * round_up(c.k, 128) + i] = bits;
+        values[r * c.k + i] = kernels::f32_from_e4m3(bits) * factor;
+      }
+  }
+
+  std::vector<void*> buffers() {
+    return {x.data(), w.packed.data(), w.scales.data(), groups.data(), x_scales.data()};
+  }
+};
+
 inline std::string describe(const Case& c, const std::string& what, const std::string& schedule) {
   std::ostringstream s;
   s << what << " tokens " << c.tokens << " n " << c.n << " k " << c.k << " experts " << c.experts << " top "

@@ -31,6 +31,27 @@ TEST(CopyAsync, BytesAndZeros) {
   }
 }
 
+void word_tile(const Arguments& a, int, u8* shared) {
+  const int i = thread_index();
+  copy_async4(shared + i * 4, i < 100 ? a.in<u8>(0) + i * 4 : nullptr, i < 100 ? 4 : 0);
+  copy_async_commit();
+  copy_async_wait<0>();
+  for (int j = 0; j < 4; ++j)
+    a.out<u8>(1)[i * 4 + j] = shared[i * 4 + j];
+}
+
+TEST(CopyAsync, WordsAndZeros) {
+  alignas(16) u8 in[400];
+  for (size_t i = 0; i < sizeof in; ++i)
+    in[i] = u8(1 + i % 200);
+  for (const simt::Schedule& schedule : schedules()) {
+    u8 out[128 * 4];
+    ASSERT_EQ((run<Tile<word_tile>>({in, out}, 1, schedule)), "");
+    for (int i = 0; i < 128 * 4; ++i)
+      EXPECT_EQ(out[i], i < 400 ? in[i] : 0) << i;
+  }
+}
+
 // A ring of three stages; kAllowed groups may be under way when a stage is read, 1 is right.
 template <int kAllowed> void ring_tile(const Arguments& a, int, u8* shared) {
   const int i = thread_index();

@@ -20,6 +20,7 @@ struct Portable {
     wait_for_previous_launch();
     const int i = thread_index(), lane = lane_index();
     copy_async16(shared + i * 16, a.in<u8>(0) + i * 16, 16 - tile);
+    copy_async4(shared + 4096 + i * 4, a.in<u8>(0) + i * 4, 4 - tile);
     copy_async_commit();
     copy_async_wait<0>();
     sync_block();
