@@ -156,8 +156,9 @@ struct MlaParams {
   double scale; // softmax scale, YaRN's mscale^2 included
   int64_t token_stride, pages_per_sequence;
   int64_t q_stride, q_latent_stride, q_rope_stride, q_rope_head_stride, out_stride;
-  int64_t split_tokens, max_splits; // decode; split_tokens a multiple of 64
-  int64_t q_block;                  // prefill
+  // Decode; split_tokens a multiple of 64. On CUDA the least that a split has, see cuda_mla_split in cuda_mla.h.
+  int64_t split_tokens, max_splits;
+  int64_t q_block; // prefill
 };
 
 } // namespace r1::kernels
