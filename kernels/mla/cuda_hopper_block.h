@@ -76,9 +76,8 @@ template <class Config> struct MlaHopperBlock {
     R1_DEVICE u8* stage(int step) const { return base + (1 + step % kStages) * kStageBytes; }
     R1_DEVICE u8* weights() const { return base + (1 + kStages) * kStageBytes; }
     R1_DEVICE float* factors() const { return reinterpret_cast<float*>(weights() + kChunkBytes); }
-    R1_DEVICE int* positions() const { return reinterpret_cast<int*>(factors() + kRows); }
     R1_DEVICE Barrier* full(int step, int chunk) const {
-      return reinterpret_cast<Barrier*>(positions() + kRows) + step % kStages * kChunks + chunk;
+      return reinterpret_cast<Barrier*>(factors() + kRows) + step % kStages * kChunks + chunk;
     }
     R1_DEVICE Barrier* empty(int step) const { return full(0, 0) + kStages * kChunks + step % kStages; }
     R1_DEVICE Barrier* weights_there() const { return full(0, 0) + kStages * kChunks + kStages; }
@@ -97,12 +96,10 @@ template <class Config> struct MlaHopperBlock {
   R1_DEVICE static int group() { return warp_index() / 4; } // values first, then the scorer
   R1_DEVICE static bool is_scorer() { return group() == kValueGroups; }
   R1_DEVICE static bool is_loader() { return thread_index() == 0; }
-  R1_DEVICE static int row() {
-    return warp_index() % 4 * 16 + lane_index() / 4;
-  } // the first; the other is 8 below
-  R1_DEVICE static int column(int i) {
-    return i / 4 * 8 + lane_index() % 4 * 2;
-  } // of sum i, in its group's columns
+  // The first of a thread's rows; the other is 8 below.
+  R1_DEVICE static int row() { return warp_index() % 4 * 16 + lane_index() / 4; }
+  // Of sums i and, one more, i + 1, in the group's columns; i % 4 is 0 for the first row, 2 for the other.
+  R1_DEVICE static int column(int i) { return i / 4 * 8 + lane_index() % 4 * 2; }
 
   // All threads of the block, once they have met after the last tile.
   R1_DEVICE static void start(const Shared& shared) {
@@ -209,9 +206,10 @@ template <class Config> struct MlaHopperBlock {
     }
     await_weights(shared, step);
     R1_UNROLL for (int half = 0; half < 2; ++half) {
-      R1_UNROLL for (int i = half * 2; i < 32; i += 4) *
-          reinterpret_cast<u32*>(shared.weights() + piece_at(row() + half * 8, i / 4) +
-                                 lane_index() % 4 * 4) = pack_bf16x2(s[i], s[i + 1]);
+      R1_UNROLL for (int i = half * 2; i < 32; i += 4) {
+        u8* to = shared.weights() + piece_at(row() + half * 8, i / 4) + lane_index() % 4 * 4;
+        *reinterpret_cast<u32*>(to) = pack_bf16x2(s[i], s[i + 1]);
+      }
       if (lane_index() % 4 == 0)
         shared.factors()[row() + half * 8] = factor[half];
     }

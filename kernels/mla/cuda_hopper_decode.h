@@ -71,18 +71,37 @@ template <class Config, class Holes> struct MlaDecodeHopper {
   }
 
 private:
-  // The queries of 64 heads, latent part and rotary part; zeros where there is no head.
+  // The queries of 64 heads, latent part and rotary part; zeros where there is no head. The block waits for nothing
+  // else at its start, so several pieces are under way at once where they are aligned.
   R1_DEVICE static void fill(const Arguments& a, int token, int head, u8* to) {
     const bf16* latent = a.in<bf16>(0) + token * Config::q_latent_stride;
     const bf16* rope = a.in<bf16>(1) + token * Config::q_rope_stride;
-    constexpr int kPieces = Block::kChunks * 8;
-    for (int i = thread_index(); i < kRows * kPieces; i += kThreads) {
-      const int row = i / kPieces, c = i % kPieces * 8, h = head + row;
-      const bool is_latent = c < kLatent;
-      const bf16* from = is_latent ? latent + (long long)h * kLatent + c
-                                   : rope + h * Config::q_rope_head_stride + c - kLatent;
-      const int count = h >= kHeads ? 0 : is_latent ? 8 : Block::kKey - c;
-      store16(to + Block::column_at(row, c), load_elements(from, count));
+    if (Config::rope % 8 == 0 && Config::q_rope_head_stride % 8 == 0 && is_aligned(latent, 16) &&
+        is_aligned(rope, 16))
+      fill_pieces<6>(latent, rope, head, to);
+    else
+      fill_pieces<1>(latent, rope, head, to);
+  }
+  template <int kAtOnce>
+  R1_DEVICE static void fill_pieces(const bf16* latent, const bf16* rope, int head, u8* to) {
+    constexpr int kPieces = Block::kChunks * 8, kAll = kRows * kPieces;
+    for (int first = thread_index(); first < kAll; first += kThreads * kAtOnce) {
+      u32x4 piece[kAtOnce];
+      R1_UNROLL for (int j = 0; j < kAtOnce; ++j) {
+        const int i = first + j * kThreads, c = i % kPieces * 8, h = head + i / kPieces;
+        const bf16* from = c < kLatent ? latent + (long long)h * kLatent + c
+                                       : rope + h * Config::q_rope_head_stride + c - kLatent;
+        const int count = i >= kAll || h >= kHeads ? 0 : c < kLatent ? 8 : Block::kKey - c;
+        if (kAtOnce > 1) // whole pieces
+          piece[j] = count > 0 ? load16(from) : u32x4{0, 0, 0, 0};
+        else
+          piece[j] = load_elements(from, count);
+      }
+      R1_UNROLL for (int j = 0; j < kAtOnce; ++j) {
+        const int i = first + j * kThreads;
+        if (i < kAll)
+          store16(to + Block::column_at(i / kPieces, i % kPieces * 8), piece[j]);
+      }
     }
   }
 

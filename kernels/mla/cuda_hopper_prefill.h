@@ -224,11 +224,13 @@ private:
     u8* row = w.shared.queries() + Block::first_chunk() * Block::kChunkBytes + lane_index() % 4 * 4;
     // By pieces of a chunk's row, so that one address serves all chunks.
     R1_UNROLL for (int piece = 0; piece < 8; ++piece) {
-      u8* to = row + Block::piece_at(Block::row(), piece);
+      u8* first = row + Block::piece_at(Block::row(), piece);
       R1_UNROLL for (int i = piece * 4; i < Block::kSums; i += 32)
-              R1_UNROLL for (int half = 0; half < 2; ++half) *
-          reinterpret_cast<u32*>(to + i / 32 * Block::kChunkBytes + half * 8 * 128) =
-          pack_bf16x2(out[i + half * 2] * scale[half], out[i + half * 2 + 1] * scale[half]);
+          R1_UNROLL for (int half = 0; half < 2; ++half) {
+        u8* to = first + i / 32 * Block::kChunkBytes + half * 8 * 128;
+        *reinterpret_cast<u32*>(to) =
+            pack_bf16x2(out[i + half * 2] * scale[half], out[i + half * 2 + 1] * scale[half]);
+      }
     }
     fence_async_proxy();
   }

@@ -89,8 +89,8 @@ R1_CONSTEXPR int cuda_mla_split(int seen, int split_tokens, int max_splits) {
 // chunks of 64 columns: 64 rows of 128 bytes. One or two warp groups hold the outputs, `columns` each; one more does
 // the scores.
 //
-// Shared memory: queries chunks * 8192 | ring 2 * chunks * 8192 | probabilities 8192 | factors 256 | positions 256 |
-// barriers (2 * chunks + 3) * 8
+// Shared memory: queries chunks * 8192 | ring 2 * chunks * 8192 | probabilities 8192 | factors 256 | barriers
+// (2 * chunks + 3) * 8
 struct CudaMlaHopperTile {
   int chunks; // of a row of the cache; 0: the model's latents are none that the block can hold or the products take
   int value_groups, columns;
@@ -98,7 +98,7 @@ struct CudaMlaHopperTile {
 };
 R1_CONSTEXPR CudaMlaHopperTile cuda_mla_hopper_tile(long long kv_lora, long long rope) {
   const int chunks = int((kv_lora + rope + 63) / 64), groups = kv_lora % 128 == 0 ? 2 : 1;
-  const int columns = int(kv_lora / groups), bytes = (3 * chunks + 1) * 8192 + 512 + (2 * chunks + 3) * 8;
+  const int columns = int(kv_lora / groups), bytes = (3 * chunks + 1) * 8192 + 256 + (2 * chunks + 3) * 8;
   const bool product = columns == 8 || columns == 16 || columns == 32 || columns == 64 || columns == 96 ||
                        columns == 128 || columns == 192 || columns == 256;
   if (!product || bytes > cuda_mla_shared_limit(90))
