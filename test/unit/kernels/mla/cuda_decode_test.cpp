@@ -25,6 +25,8 @@ TEST(CudaMlaDecode, HeadsThatFillNoTile) {
 TEST(CudaMlaDecode, FewSplits) {
   expect_reference<Case<2, 32, 16, 1, 1, 0, 64, 1, 2>>(92, {1, 128, 129, 400});
 }
+// More than mla_combine loads at once.
+TEST(CudaMlaDecode, ManySplits) { expect_reference<Case<1, 16, 8, 1, 1, 0, 64, 1, 20>>(93, {700, 1200}); }
 TEST(CudaMlaDecode, TwentyHeads) { expect_reference<Case<20, 128, 64, 1, 1, 0, 192, 1>>(88, {66, 300}); }
 
 using Plain = Case<3, 64, 32, 1, 1, 0, 64, 1>;

@@ -19,7 +19,7 @@ template <int64_t kHeads, int64_t kLatent, int64_t kRope, int64_t kNope, int64_t
 struct Case {
   static constexpr int64_t heads = kHeads, kv_lora = kLatent, rope = kRope, nope = kNope, v = kV;
   static constexpr double scale = 0.1352338;
-  static constexpr int64_t token_stride = kLatent + kRope + kGap, pages_per_sequence = 8;
+  static constexpr int64_t token_stride = kLatent + kRope + kGap, pages_per_sequence = 20;
   static constexpr int64_t q_stride = kHeads * (kNope + kRope) + 6, q_latent_stride = kHeads * kLatent + 5;
   static constexpr int64_t q_rope_head_stride = kRope + 7, q_rope_stride = kHeads * (kRope + 7) + 3;
   static constexpr int64_t split_tokens = kSplit, max_splits = kMaxSplits, q_block = kBlock;
