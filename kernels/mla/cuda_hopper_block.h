@@ -101,21 +101,18 @@ template <class Config> struct MlaHopperBlock {
   // Of sums i and, one more, i + 1, in the group's columns; i % 4 is 0 for the first row, 2 for the other.
   R1_DEVICE static int column(int i) { return i / 4 * 8 + lane_index() % 4 * 2; }
 
-  // All threads of the block, once they have met after the last tile.
+  // By the loader, who may use the barriers at once; the others when the block has met.
   R1_DEVICE static void start(const Shared& shared) {
-    if (thread_index() == 0) {
-      for (int i = 0; i < kStages * kChunks; ++i)
-        barrier_init(shared.full(0, 0) + i, 1);
-      for (int i = 0; i < kStages; ++i)
-        barrier_init(shared.empty(i), kValueGroups * 4);
-      barrier_init(shared.weights_there(), 4);
-      barrier_fence_init();
-    }
-    sync_block();
+    for (int i = 0; i < kStages * kChunks; ++i)
+      barrier_init(shared.full(0, 0) + i, 1);
+    for (int i = 0; i < kStages; ++i)
+      barrier_init(shared.empty(i), kValueGroups * 4);
+    barrier_init(shared.weights_there(), 4);
+    barrier_fence_init();
   }
   R1_DEVICE static void finish(const Shared& shared) {
     sync_block();
-    if (thread_index() == 0)
+    if (is_loader())
       for (int i = 0; i < kBarriers; ++i)
         barrier_invalidate(shared.full(0, 0) + i);
   }

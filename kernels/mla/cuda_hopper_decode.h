@@ -54,8 +54,8 @@ template <class Config, class Holes> struct MlaDecodeHopper {
       return;
     }
     const typename Block::Shared shared{memory};
-    Block::start(shared);
     if (Block::is_loader()) {
+      Block::start(shared);
       tma_prefetch(maps);
       for (int step = 0; step < Block::kStages && step < work.steps(); ++step)
         Block::load(shared, step, Block::kChunks, maps, 0, work.page(step));

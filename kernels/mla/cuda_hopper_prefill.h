@@ -90,10 +90,12 @@ template <class Config, class Holes> struct MlaPrefillHopper {
     w.results = w.pages + (w.stop + kPageTokens - 1) / kPageTokens;
     w.steps = w.results + w.heads * kVSteps;
 
-    Block::start(w.shared);
-    if (Block::is_loader())
+    if (Block::is_loader()) {
+      Block::start(w.shared);
+      R1_UNROLL for (int i = 0; i < kMaps; ++i) tma_prefetch(maps + i);
       for (int step = 0; step < Block::kStages; ++step)
         w.load(step);
+    }
     fill_rotary(w);
     fence_async_proxy();
     sync_block();
