@@ -25,6 +25,8 @@ FAULTS = [
     ("tma.h", "const int at[] = {c0, c1, c2};", "const int at[] = {c0, c2, c1};", {"tma_load"}),
     ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, true, false, place)", "simt::wgmma(d, a, a, accumulate, N < 16 ? 8 : 16, true, false, place)",
      {"wgmma_e4m3", "wgmma_e4m3, random numbers"}),
+    ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, false, true, place)", "simt::wgmma(d, a, b, accumulate, N, false, false, place)",
+     {"wgmma_columns", "wgmma_columns, random numbers"}),
 ]
 
 
@@ -40,7 +42,7 @@ def run(module, folder):
 with tempfile.TemporaryDirectory() as folder:
     done, names, wrong = run(image, folder)
     assert done.returncode == 0 and not wrong, done.stdout + done.stderr
-    assert len(names) == 20, sorted(names)
+    assert len(names) == 22, sorted(names)
 
     faulty = f"{folder}/kernels/primitives/cuda"
     shutil.copytree(f"{root}/kernels/primitives/cuda", faulty)
