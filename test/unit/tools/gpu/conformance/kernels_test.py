@@ -25,7 +25,7 @@ FAULTS = [
     ("tma.h", "const int at[] = {c0, c1, c2};", "const int at[] = {c0, c2, c1};", {"tma_load"}),
     ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, true, false, place)", "simt::wgmma(d, a, a, accumulate, N < 16 ? 8 : 16, true, false, place)",
      {"wgmma_e4m3", "wgmma_e4m3, random numbers"}),
-    ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, false, true, place)", "simt::wgmma(d, a, b, accumulate, N, false, false, place)",
+    ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, false, true, place)", "simt::wgmma(d, a, b, accumulate, N < 16 ? 8 : 16, false, true, place)",
      {"wgmma_columns", "wgmma_columns, random numbers"}),
 ]
 
