@@ -139,10 +139,10 @@ struct RouterParams {
 // ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then
 // rope key elements). Common buffers tail: cache, positions i32[T], slots i32[T], page_table
 // i32[][pages_per_sequence]. mla/decode (absorbed): tile = (token, split); grid Tokens/1 x
-// Context/split_tokens. Buffers: q_latent bf16[T][q_latent_stride] (head h at
-//   h * kv_lora), q_rope bf16 (head h at h * q_rope_head_stride, rows q_rope_stride), common tail -> partial
-//   f32[T][max_splits][heads][kv_lora + 2]: unnormalised output, running maximum, sum. A split past the
-//   token's position writes maximum -inf, sum 0.
+// Context/split_tokens, on CUDA Tokens/1 x max_splits x blocks of heads (cuda_mla.h).
+// Buffers: q_latent bf16[T][q_latent_stride] (head h at h * kv_lora), q_rope bf16 (head h at h *
+//   q_rope_head_stride, rows q_rope_stride), common tail -> partial f32[T][max_splits][heads][kv_lora + 2]:
+//   unnormalised output, running maximum, sum. A split past the token's position writes maximum -inf, sum 0.
 // mla/combine: tile = (token, head). Buffers: partial, positions -> out bf16[T][out_stride], head h at h *
 // kv_lora. mla/prefill (plain): tile = (block of q_block tokens, head); all tokens of one sequence, causal.
 // Buffers: q bf16[T][q_stride] (head h at
