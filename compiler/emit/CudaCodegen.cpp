@@ -5,6 +5,7 @@
 #include "compiler/emit/KernelCache.h"
 #include "compiler/emit/Nvrtc.h"
 #include "compiler/emit/Progress.h"
+#include "compiler/emit/TextFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
@@ -99,32 +100,16 @@ private:
   std::string compilerName;
 };
 
-llvm::Error writeText(const llvm::Twine& path, llvm::StringRef text) {
-  std::string name = path.str();
-  if (std::error_code code = llvm::sys::fs::create_directories(llvm::sys::path::parent_path(name)))
-    return llvm::createStringError("cannot create the folder of '" + name + "': " + code.message());
-  std::error_code code;
-  llvm::raw_fd_ostream stream(name, code);
-  if (!code) {
-    stream << text;
-    stream.close();
-    code = stream.error();
-    stream.clear_error();
-  }
-  return code ? llvm::createStringError("cannot write '" + name + "': " + code.message())
-              : llvm::Error::success();
-}
-
 // Sources under <folder>/<processor>, headers under <folder>, so that `-I <folder>` compiles each.
 llvm::Error dump(llvm::ArrayRef<CudaKernel> kernels, llvm::ArrayRef<std::string> sources,
                  llvm::ArrayRef<kernels::SourceFile> headers, const GpuTarget& target,
                  const std::string& folder) {
   for (auto [kernel, source] : llvm::zip(kernels, sources))
     if (llvm::Error error =
-            writeText(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
+            writeTextFile(folder + "/" + target.processor + "/" + kernel.source.name + ".cu", source))
       return error;
   for (const kernels::SourceFile& header : headers)
-    if (llvm::Error error = writeText(folder + "/" + header.path, header.text))
+    if (llvm::Error error = writeTextFile(folder + "/" + header.path, header.text))
       return error;
   return llvm::Error::success();
 }

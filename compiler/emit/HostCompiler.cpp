@@ -1,33 +1,17 @@
 #include "compiler/emit/HostCompiler.h"
 
+#include "compiler/emit/TextFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
-#include "llvm/Support/raw_ostream.h"
 #include <utility>
 
 namespace r1 {
 namespace {
-
-llvm::Error writeFile(const std::string& path, llvm::StringRef text) {
-  if (std::error_code code = llvm::sys::fs::create_directories(llvm::sys::path::parent_path(path)))
-    return llvm::createStringError("cannot create the folder of '" + path + "': " + code.message());
-  std::error_code code;
-  llvm::raw_fd_ostream stream(path, code);
-  if (!code) {
-    stream << text;
-    stream.close();
-    code = stream.error();
-    stream.clear_error();
-  }
-  return code ? llvm::createStringError("cannot write '" + path + "': " + code.message())
-              : llvm::Error::success();
-}
 
 std::string contents(const std::string& path) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
@@ -66,7 +50,7 @@ llvm::Expected<HostCompiler> HostCompiler::open(llvm::ArrayRef<kernels::SourceFi
     return llvm::createStringError("cannot create a temporary folder: " + code.message());
   result.folder = folder.str().str();
   for (const kernels::SourceFile& header : headers)
-    if (llvm::Error error = writeFile(result.folder + "/" + header.path, header.text))
+    if (llvm::Error error = writeTextFile(result.folder + "/" + header.path, header.text))
       return std::move(error);
   std::string out = result.folder + "/version";
   if (runProgram(result.program, {"--version"}, out, out))
@@ -89,7 +73,7 @@ llvm::Expected<std::string> HostCompiler::compile(const std::string& source, con
                                                   llvm::ArrayRef<std::string> options) const {
   std::string input = folder + "/" + name + ".cpp", output = folder + "/" + name + ".so",
               log = folder + "/" + name + ".log";
-  if (llvm::Error error = writeFile(input, source))
+  if (llvm::Error error = writeTextFile(input, source))
     return std::move(error);
   llvm::SmallVector<std::string> arguments(options.begin(), options.end());
   // Paths of the temporary folder must not stay in the code, and unused functions of the emulator's headers are no concern here.

@@ -82,12 +82,6 @@ StringRef entryKind(func::FuncOp function) {
   return kind ? kind.getValue() : function.getSymName();
 }
 
-Machine machineOf(func::FuncOp function) {
-  auto module = function->getParentOfType<ModuleOp>();
-  auto name = module ? module->getAttrOfType<StringAttr>(kMachineAttr) : StringAttr();
-  return name ? parseMachine(name.getValue()).value_or(Machine::Cpu) : Machine::Cpu;
-}
-
 std::string locationName(Location location) {
   if (auto name = dyn_cast<NameLoc>(location))
     return name.getName().str();

@@ -35,9 +35,6 @@ template <typename OpT> bool holds(mlir::Operation* op) {
 /// "decode", "prefill" or "mtp": which step this function computes.
 llvm::StringRef entryKind(mlir::func::FuncOp function);
 
-/// What the module is compiled for.
-Machine machineOf(mlir::func::FuncOp function);
-
 /// Remarks; `reason` is a sentence. They reach --remarks, `r1c explain` and the artifact.
 void passed(mlir::Operation* at, llvm::StringRef fusion, const llvm::Twine& reason);
 void missed(mlir::Operation* at, llvm::StringRef fusion, const llvm::Twine& reason);

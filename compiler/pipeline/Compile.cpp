@@ -258,10 +258,7 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
     groups[0];
   for (auto& [chip, own] : groups) {
     modules.emplace_back(imported->get().clone());
-    Operation* module = modules.back().get();
-    module->setAttr(kMachineAttr, StringAttr::get(&context, nameOf(chip ? Machine::Cuda : Machine::Cpu)));
-    if (chip)
-      module->setAttr(kChipAttr, IntegerAttr::get(IntegerType::get(&context, 64), chip));
+    setMachine(modules.back().get(), chip ? Machine::Cuda : Machine::Cpu, chip);
     request.machines.push_back({modules.back().get(), std::move(own)});
   }
   bool stopped = false;

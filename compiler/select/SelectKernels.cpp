@@ -28,21 +28,9 @@ static int64_t functionAttr(func::FuncOp function, StringRef name, int64_t other
   return attr ? attr.getInt() : otherwise;
 }
 
-static int chipOf(func::FuncOp function) {
-  auto module = function->getParentOfType<ModuleOp>();
-  auto chip = module ? module->getAttrOfType<IntegerAttr>(kChipAttr) : IntegerAttr();
-  return chip ? static_cast<int>(chip.getInt()) : 80;
-}
-
-static Machine machineOf(func::FuncOp function) {
-  auto module = function->getParentOfType<ModuleOp>();
-  auto name = module ? module->getAttrOfType<StringAttr>(kMachineAttr) : StringAttr();
-  return name ? parseMachine(name.getValue()).value_or(Machine::Cpu) : Machine::Cpu;
-}
-
 Selector::Selector(func::FuncOp function)
     : function(function), builder(function.getContext()), machine(machineOf(function)),
-      chip(chipOf(function)), maxTokens(functionAttr(function, "r1.max_tokens", 1)),
+      chip(scheduleChipOf(function)), maxTokens(functionAttr(function, "r1.max_tokens", 1)),
       maxLogitRows(functionAttr(function, "r1.max_logit_rows", 1)),
       maxContext(functionAttr(function, "r1.max_context", 4096)),
       maxBatch(functionAttr(function, "r1.max_batch", 0)) {}

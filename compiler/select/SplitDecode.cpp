@@ -14,8 +14,7 @@ namespace {
 struct SplitDecode : impl::SplitDecodeBase<SplitDecode> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto machine = module->getAttrOfType<StringAttr>(kMachineAttr);
-    if (!machine || machine.getValue() != nameOf(Machine::Cuda))
+    if (machineOf(module) != Machine::Cuda)
       return;
     for (auto function : llvm::to_vector(module.getOps<func::FuncOp>())) {
       auto tokens = function->getAttrOfType<IntegerAttr>("r1.max_tokens");

@@ -2,18 +2,21 @@
 #pragma once
 #include "compiler/target/CpuTarget.h"
 #include "compiler/target/GpuTarget.h"
+#include "mlir/IR/Operation.h"
 #include <variant>
 
 namespace r1 {
 
 /// What a plan is made for. Targets of one machine share everything up to code generation: kernels and their parameters, the order of
-/// weights, offsets and launches. A module says it in its attribute `r1.machine`; without one it is for a CPU.
+/// weights, offsets and launches. A module says it in its attribute `r1.machine`; without one it is for a CPU. `r1.chip` says
+/// the GPU's chip whose schedules it has, GpuTarget::scheduleChip.
 enum class Machine { Cpu, Cuda };
-inline constexpr char kMachineAttr[] = "r1.machine";
-/// And of a GPU the chip whose schedules it has, GpuTarget::scheduleChip.
-inline constexpr char kChipAttr[] = "r1.chip";
-llvm::StringRef nameOf(Machine machine);
-std::optional<Machine> parseMachine(llvm::StringRef name);
+
+/// Says it in the module.
+void setMachine(mlir::Operation* module, Machine machine, int scheduleChip);
+/// What the module around `op`, or `op` itself, says; sm_80 where a module for a GPU names no chip, as one written by hand.
+Machine machineOf(mlir::Operation* op);
+int scheduleChipOf(mlir::Operation* op);
 
 struct Target {
   std::variant<CpuTarget, GpuTarget> chip;

@@ -1,7 +1,6 @@
 // Rotary embedding of the query heads.
 //   bytes per token: heads * head_dim * (x element + y element); 3 operations per rotated element. Bound by bandwidth, at one
 //   token by latency: a thread has four units of work under way at once.
-// In place, what is not rotated lies where it belongs already, and only the rotated part is touched.
 #pragma once
 #include "kernels/rows/cuda_rotate.h"
 
@@ -37,8 +36,6 @@ private:
     each_unit<Unit, Unit::kUnits, kAligned ? 4 : 1>(
         [&](Unit& unit, int head, int i) { unit.load(x + head * kHeadDim + kOffset, table, i); },
         [&](const Unit& unit, int head, int i) { unit.store(y + head * kHeadDim + kOffset, i); });
-    if (static_cast<const void*>(x) == y)
-      return;
     constexpr int kAfter = kOffset + kRope;
     if constexpr (kOffset > 0)
       copy<kAligned, kOffset>(x, y);

@@ -1,7 +1,6 @@
 // Rotation of rotary pairs in vectors: what `rope` and `latent_write` share.
 //
-// A unit is V neighbouring elements: pairs (2i, 2i + 1), or, in halves, V pairs (i, i + rope / 2), which are two vectors. A
-// thread loads all of a unit before it stores any of it, so y may be x.
+// A unit is V neighbouring elements: pairs (2i, 2i + 1), or, in halves, V pairs (i, i + rope / 2), which are two vectors.
 #pragma once
 #include "kernels/common/cuda_elements.h"
 

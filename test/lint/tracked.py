@@ -28,7 +28,7 @@ def check(tree):
     return problems
 
 
-CLEAN = {"runtime/base/a.cpp": "// see test/data and ${ROOT}/work/x\n", "examples/tiny_r1/model.safetensors": "x" * (BIG + 1)}
+CLEAN = {"runtime/base/a.cpp": "// see test/data and ${ROOT}/home/x\n", "examples/tiny_r1/model.safetensors": "x" * (BIG + 1)}
 SEEDS = [
     ("a big file", {"test/data/x.bin": "x" * (BIG + 1)}, "at most"),
     ("a big example", {"examples/tiny_r1/model.safetensors": "x" * (EXAMPLES[1] + 1)}, "examples/tiny_r1/"),

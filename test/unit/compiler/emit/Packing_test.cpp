@@ -1,44 +1,10 @@
 // Packing and PackWindow: every element lands where kernels/registry/layout.h says, whatever the sources and the number of
 // threads.
-#include "test/unit/compiler/emit/MemoryTensors.h"
-#include <gtest/gtest.h>
+#include "test/unit/compiler/emit/PackFixture.h"
 #include <limits>
 
 namespace r1::test {
 namespace {
-
-using artifact::DataType;
-using kernels::PackShape;
-
-std::vector<uint8_t> pack(llvm::ArrayRef<PackJob> jobs, uint64_t bytes, const TensorReader& reader,
-                          unsigned threads = 2) {
-  std::vector<uint8_t> out;
-  llvm::Error error = packSegment(jobs, bytes, reader, threads, [&](llvm::ArrayRef<uint8_t> part) {
-    out.insert(out.end(), part.begin(), part.end());
-    return llvm::Error::success();
-  });
-  EXPECT_FALSE(bool(error)) << llvm::toString(std::move(error));
-  EXPECT_EQ(out.size(), bytes);
-  return out;
-}
-
-std::string packError(llvm::ArrayRef<PackJob> jobs, const TensorReader& reader) {
-  llvm::Error error = packSegment(jobs, uint64_t(1) << 40, reader, 2,
-                                  [](llvm::ArrayRef<uint8_t>) { return llvm::Error::success(); });
-  return llvm::toString(std::move(error));
-}
-
-PackJob job(PackLayout layout, PackShape shape, DataType type, std::vector<PackSource> sources) {
-  return {"job", layout, shape, type, std::move(sources), 0, packedBytes(layout, shape, type), 0};
-}
-
-template <class Word> Word wordAt(const std::vector<uint8_t>& bytes, int64_t index) {
-  Word word;
-  std::memcpy(&word, &bytes[index * sizeof(Word)], sizeof(Word));
-  return word;
-}
-
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // As the header's text defines them: element index of (b, a, n, k).
 int64_t vnni16Index(const PackShape& s, int64_t b, int64_t a, int64_t n, int64_t k) {
@@ -50,22 +16,6 @@ int64_t vnni16F8Index(const PackShape& s, int64_t b, int64_t a, int64_t n, int64
   return (block * (kp / 4) + k / 4) * 64 + n % 16 / 4 * 16 + k % 4 / 2 * 8 + n % 4 * 2 + k % 2;
 }
 
-// The one source of (b, a, n), and the element (n, k) it gives in float.
-float sourceElement(const MemoryTensors& tensors, const PackJob& job, int64_t b, int64_t a, int64_t n,
-                    int64_t k) {
-  for (const PackSource& s : job.sources) {
-    int64_t rows = s.transposed ? s.colEnd - s.colBegin : s.rowEnd - s.rowBegin;
-    if (s.batch != b || s.accumulator != a || n < s.destRow || n >= s.destRow + rows)
-      continue;
-    int64_t row = s.transposed ? s.rowBegin + k : s.rowBegin + n - s.destRow;
-    int64_t col = s.transposed ? s.colBegin + n - s.destRow : s.colBegin + k;
-    float value = tensors.at(s.tensor, row, col);
-    return s.scale.empty() ? value : value * tensors.at(s.scale, row / 128, col / 128);
-  }
-  ADD_FAILURE() << "no source";
-  return NAN;
-}
-
 void expectVnni16(const MemoryTensors& tensors, const PackJob& job, const std::vector<uint8_t>& bytes) {
   const PackShape& s = job.shape;
   std::vector<bool> used(bytes.size() / 2);
@@ -75,8 +25,7 @@ void expectVnni16(const MemoryTensors& tensors, const PackJob& job, const std::v
         for (int64_t k = 0; k < s.k; ++k) {
           int64_t i = vnni16Index(s, b, a, n, k);
           used[i] = true;
-          ASSERT_EQ(wordAt<uint16_t>(bytes, i),
-                    kernels::bf16_from_f32(sourceElement(tensors, job, b, a, n, k)))
+          ASSERT_EQ(wordAt<uint16_t>(bytes, i), kernels::bf16_from_f32(elementOf(tensors, job, b, a, n, k)))
               << b << " " << a << " " << n << " " << k;
         }
   for (size_t i = 0; i < used.size(); ++i)
@@ -85,64 +34,33 @@ void expectVnni16(const MemoryTensors& tensors, const PackJob& job, const std::v
 
 TEST(Packing, Vnni16FromEverySourceType) {
   MemoryTensors tensors;
-  tensors.add("bf16", DataType::BF16, {40, 70}, 1);
-  tensors.add("f16", DataType::F16, {30, 70}, 2);
-  tensors.add("f32", DataType::F32, {9, 90}, 3);
-  tensors.add("f8", DataType::F8E4M3, {150, 300}, 4);
-  tensors.add("f8_scale", DataType::F32, {2, 3}, 5);
-  PackJob packed = job(PackLayout::Vnni16, {1, 87, 70, 1}, DataType::BF16,
-                       {{"bf16", "", 0, 40, 0, 70, false, 0, 0, 0},
-                        {"f16", "", 2, 30, 0, 70, false, 0, 0, 40},
-                        {"f32", "", 0, 9, 11, 81, false, 0, 0, 68},
-                        {"f8", "f8_scale", 123, 133, 100, 170, false, 0, 0, 77}});
-  expectVnni16(tensors, packed, pack({packed}, packed.bytes, tensors));
+  PackJob packed = everySourceType(tensors, PackLayout::Vnni16);
+  expectVnni16(tensors, packed, pack({packed}, tensors));
 }
 
 TEST(Packing, Vnni16OfBatchesTransposedAndNot) {
-  // As kv_b_proj of two heads: rows (nope + v) of width kv_lora; the key part transposed, the value part as
-  // it is.
   MemoryTensors tensors;
-  tensors.add("kv_b", DataType::F8E4M3, {2 * (24 + 20), 50}, 1);
-  tensors.add("kv_b_scale", DataType::F32, {1, 1}, 2);
-  PackJob keys = job(PackLayout::Vnni16, {2, 50, 24, 1}, DataType::BF16,
-                     {{"kv_b", "kv_b_scale", 0, 24, 0, 50, true, 0, 0, 0},
-                      {"kv_b", "kv_b_scale", 44, 68, 0, 50, true, 1, 0, 0}});
-  PackJob values = job(PackLayout::Vnni16, {2, 20, 50, 1}, DataType::BF16,
-                       {{"kv_b", "kv_b_scale", 24, 44, 0, 50, false, 0, 0, 0},
-                        {"kv_b", "kv_b_scale", 68, 88, 0, 50, false, 1, 0, 0}});
-  expectVnni16(tensors, keys, pack({keys}, keys.bytes, tensors));
-  expectVnni16(tensors, values, pack({values}, values.bytes, tensors));
+  for (const PackJob& heads : keysAndValues(tensors, PackLayout::Vnni16))
+    expectVnni16(tensors, heads, pack({heads}, tensors));
 }
 
 TEST(Packing, Vnni16OfGateAndUpInManyWindows) {
-  // Large enough for several windows (4 MiB each), with an odd number of rows at the end.
   MemoryTensors tensors;
-  tensors.add("gate", DataType::BF16, {700, 2048}, 1);
-  tensors.add("up", DataType::BF16, {700, 2048}, 2);
-  PackJob packed =
-      job(PackLayout::Vnni16, {1, 700, 2048, 2}, DataType::BF16,
-          {{"gate", "", 0, 700, 0, 2048, false, 0, 0, 0}, {"up", "", 0, 700, 0, 2048, false, 0, 1, 0}});
-  ASSERT_GT(packed.bytes, 5u << 20);
-  std::vector<uint8_t> bytes = pack({packed}, packed.bytes, tensors, 1);
+  PackJob packed = gateAndUp(tensors, PackLayout::Vnni16);
+  ASSERT_GT(packed.bytes, 10u << 20);
+  std::vector<uint8_t> bytes = pack({packed}, tensors, 1);
   expectVnni16(tensors, packed, bytes);
-  EXPECT_EQ(bytes, pack({packed}, packed.bytes, tensors, 5));
+  EXPECT_EQ(bytes, pack({packed}, tensors, 5));
 }
 
 TEST(Packing, E4m3KeepsItsBytesAndItsFactors) {
   MemoryTensors tensors;
-  std::vector<PackSource> sources;
-  for (int e = 0; e < 3; ++e)
-    for (int a = 0; a < 2; ++a) {
-      std::string name = "expert" + std::to_string(e) + (a ? "up" : "gate");
-      tensors.add(name, DataType::F8E4M3, {200, 300}, 10 + 2 * e + a);
-      tensors.add(name + "_scale", DataType::F32, {2, 3}, 20 + 2 * e + a);
-      sources.push_back({name, name + "_scale", 0, 200, 0, 300, false, e, a, 0});
-    }
+  std::vector<PackSource> sources = experts(tensors);
   PackShape s{3, 200, 300, 2};
   PackJob weights = job(PackLayout::Vnni16F8, s, DataType::F8E4M3, sources);
   PackJob scales = job(PackLayout::Scales, s, DataType::F32, sources);
   scales.offset = (weights.bytes + 255) / 256 * 256;
-  std::vector<uint8_t> bytes = pack({weights, scales}, scales.offset + scales.bytes, tensors);
+  std::vector<uint8_t> bytes = pack({weights, scales}, tensors);
   std::vector<bool> used(weights.bytes);
   for (const PackSource& source : sources)
     for (int64_t n = 0; n < s.n; ++n)
@@ -172,7 +90,7 @@ TEST(Packing, RowsAndVectorsOfFloatAndBf16) {
   PackJob vector =
       job(PackLayout::Vector, {1, 1, 24, 1}, DataType::F32, {{"norm", "", 0, 1, 0, 24, false, 0, 0, 0}});
   vector.offset = 12288;
-  std::vector<uint8_t> bytes = pack({rows, wide, vector}, 16384, tensors);
+  std::vector<uint8_t> bytes = pack({rows, wide, vector}, tensors);
   for (int64_t n = 0; n < 37; ++n)
     for (int64_t k = 0; k < 32; ++k) {
       if (k < 24) {

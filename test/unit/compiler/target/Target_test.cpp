@@ -37,11 +37,20 @@ TEST(Target, IsACpuOrAGpu) {
   }
 }
 
-TEST(Target, MachinesAreReadBackFromTheirNames) {
-  for (Machine machine : {Machine::Cpu, Machine::Cuda})
-    EXPECT_EQ(parseMachine(nameOf(machine)), machine);
-  EXPECT_EQ(parseMachine("gpu"), std::nullopt);
-  EXPECT_EQ(parseMachine(""), std::nullopt);
+TEST(Target, AModuleSaysWhatItIsCompiledFor) {
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+  mlir::OpBuilder builder = mlir::OpBuilder::atBlockEnd(module->getBody());
+  mlir::Operation* inside = mlir::UnrealizedConversionCastOp::create(builder, builder.getUnknownLoc(),
+                                                                     mlir::TypeRange{}, mlir::ValueRange{});
+  EXPECT_EQ(machineOf(inside), Machine::Cpu);
+  setMachine(*module, Machine::Cuda, 90);
+  for (mlir::Operation* op : {inside, module->getOperation()}) {
+    EXPECT_EQ(machineOf(op), Machine::Cuda);
+    EXPECT_EQ(scheduleChipOf(op), 90);
+  }
+  setMachine(*module, Machine::Cpu, 0);
+  EXPECT_EQ(machineOf(inside), Machine::Cpu);
 }
 
 TEST(Target, WrongNamesAreRefusedByWhoeverKnowsTheKind) {

@@ -1,7 +1,6 @@
 // The choice of experts: topk and fused agree with the reference and with an independent brute force; one
 // named test for each published mistake of a gate (R1.md 1.5).
-#include "kernels/router/reference.h"
-#include "test/unit/kernels/support.h"
+#include "test/unit/kernels/router/gates.h"
 
 R1_DECLARE_LEVELS(router_topk);
 
@@ -18,11 +17,6 @@ RouterParams params_of(const reference::Gate& g, bool bias) {
           bias, g.normalize, g.scale, 0,        kF32};
 }
 
-struct Choice {
-  std::vector<int32_t> ids;
-  std::vector<float> weights;
-};
-
 Choice choose(const NativeLevel& level, const reference::Gate& gate, const std::vector<float>& logits,
               std::vector<float> bias) {
   const int64_t tokens = int64_t(logits.size()) / gate.experts;
@@ -33,30 +27,6 @@ Choice choose(const NativeLevel& level, const reference::Gate& gate, const std::
   return out;
 }
 
-Choice expected(const reference::Gate& gate, const std::vector<float>& logits,
-                const std::vector<float>& bias) {
-  const int64_t tokens = int64_t(logits.size()) / gate.experts;
-  Choice out{std::vector<int32_t>(tokens * gate.top_k), std::vector<float>(tokens * gate.top_k)};
-  reference::router_gate(logits.data(), bias.empty() ? nullptr : bias.data(), gate, tokens, out.ids.data(),
-                         out.weights.data());
-  return out;
-}
-
-// Distinct multiples of 1/32 in random order, so that rounding cannot swap neighbours.
-std::vector<float> distinct_logits(Random& random, int64_t tokens, int64_t experts) {
-  std::vector<float> all;
-  for (int64_t t = 0; t < tokens; ++t) {
-    std::vector<float> row(experts);
-    for (int64_t e = 0; e < experts; ++e)
-      row[e] = float(e - experts / 2) / 32;
-    random.shuffle(row);
-    all.insert(all.end(), row.begin(), row.end());
-  }
-  return all;
-}
-
-using reference::Gate;
-using reference::GroupScore;
 // R1, V2-Lite, V2, Moonlight, GLM-4.7-Flash, Kimi-K2, and odd ones.
 const Gate kGates[] = {{256, 8, 8, 4, GroupScore::kTop2Sum, true, true, 2.5},
                        {64, 6, 1, 1, GroupScore::kNone, false, false, 1},

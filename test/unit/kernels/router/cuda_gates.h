@@ -1,12 +1,9 @@
 // Gates as constants of a CUDA skeleton, and the same gate for the reference.
 #pragma once
-#include "kernels/router/reference.h"
 #include "test/unit/kernels/cuda_support.h"
+#include "test/unit/kernels/router/gates.h"
 
 namespace r1::test {
-
-using reference::Gate;
-using reference::GroupScore;
 
 template <int64_t kExperts, int64_t kTopK, int64_t kGroups, int64_t kTopkGroup, int64_t kGroupScore,
           bool kSigmoid, bool kNormalize, int kScalePercent, bool kBias, int64_t kHidden = 0,
@@ -30,17 +27,8 @@ template <class C, int kTokens> struct Tiled : C {
 };
 struct NoHoles {};
 
-struct Choice {
-  std::vector<int32_t> ids;
-  std::vector<float> weights;
-};
-
 template <class Config> Choice expected(const std::vector<float>& logits, const std::vector<float>& bias) {
-  const int64_t tokens = int64_t(logits.size()) / Config::experts;
-  Choice out{std::vector<int32_t>(tokens * Config::top_k), std::vector<float>(tokens * Config::top_k)};
-  reference::router_gate(logits.data(), Config::has_bias ? bias.data() : nullptr, Config::gate(), tokens,
-                         out.ids.data(), out.weights.data());
-  return out;
+  return expected(Config::gate(), logits, Config::has_bias ? bias : std::vector<float>());
 }
 
 // R1, V2-Lite, V2, Moonlight, GLM-4.7-Flash, Kimi-K2, and odd ones; calls visit.operator()<Config>().

@@ -22,19 +22,6 @@ Choice choose(const CudaRun& run, const std::vector<float>& logits, std::vector<
   return out;
 }
 
-// Distinct multiples of 1/32 in random order, so that rounding cannot swap neighbours.
-std::vector<float> distinct_logits(Random& random, int64_t tokens, int64_t experts) {
-  std::vector<float> all;
-  for (int64_t t = 0; t < tokens; ++t) {
-    std::vector<float> row(experts);
-    for (int64_t e = 0; e < experts; ++e)
-      row[e] = float(e - experts / 2) / 32;
-    random.shuffle(row);
-    all.insert(all.end(), row.begin(), row.end());
-  }
-  return all;
-}
-
 template <bool kBias> void check_gates() {
   Random random(51);
   each_gate<kBias>([&]<class Config>() {
