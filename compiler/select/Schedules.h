@@ -67,10 +67,11 @@ struct Splits {
 /// tokens, for H heads in blocks of `headBlocks`:
 ///   - some 4 us to start, to fetch queries and to store, when a page of 64 takes 0.8 us alone and 2.9 us where all 132 blocks of an
 ///     H100 share its memory;
-///   - 2 H queries and 4 H floats written and read again for each latent: 4.1 H KB beside 1.15 KB a token of cache.
+///   - 2 H bytes of queries for each element of the cache, 8 H of partial results written and read again for each latent: of R1
+///     5.3 H KB, most of it in the second-level cache, beside 1.15 KB a token.
 /// Few sequences need splits to fill the chip: of 256 tokens, one sequence of 4k is 16 blocks and done in 8 us, 16 of them 256; 64 splits keep
 /// one of 128k at the memory's speed. Many sequences fill it by themselves and pay for every split: 512 tokens, and 16 a head, keep
-/// queries and partial results below a quarter of the traffic; 16 splits still spread contexts that differ.
+/// that below a third of the traffic; 16 splits still spread contexts that differ.
 inline Splits contextSplits(Machine machine, int64_t maxTokens, int64_t maxContext, int64_t heads,
                             int64_t headBlocks) {
   if (machine == Machine::Cpu) {
