@@ -141,8 +141,11 @@ std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
   for (auto launch : op.getBody().front().getOps<plan::LaunchOp>()) {
     auto item = std::make_unique<artifact::LaunchT>();
     item->kernel = kernelIndex.lookup(launch.getKernel());
-    for (auto argument : launch.getArguments().getAsRange<plan::ArgumentAttr>())
+    for (auto argument : launch.getArguments().getAsRange<plan::ArgumentAttr>()) {
       item->arguments.emplace_back(spaceOf(argument.getSpace()), argument.getIndex(), argument.getOffset());
+      entry->chooses |= spaceOf(argument.getSpace()) == artifact::Space::Io &&
+                        argument.getIndex() == int64_t(artifact::IoSlot::Chosen);
+    }
     ArrayRef<int64_t> grid = launch.getGrid();
     for (size_t i = 0; i < grid.size(); i += 2)
       item->grid.emplace_back(static_cast<artifact::Dim>(grid[i]), grid[i + 1]);

@@ -92,7 +92,8 @@ private:
   }
 
   void begin(StringRef name);
-  void finish(Value logits);
+  void finish(ValueRange results);
+  Value choose(Value logits);
   Value attention(Value x, const std::string& prefix, int64_t cacheLayer);
   Value feedForward(Value x, const std::string& prefix);
   Value experts(Value x, const std::string& prefix);
@@ -130,8 +131,18 @@ void GraphBuilder::begin(StringRef name) {
                                       frequencies, llvm::APFloat(checkpoint::cosSinFactor(config)));
 }
 
-void GraphBuilder::finish(Value logits) {
-  func::ReturnOp::create(builder, function.getLoc(), ValueRange{logits, cache});
+void GraphBuilder::finish(ValueRange results) { func::ReturnOp::create(builder, function.getLoc(), results); }
+
+/// What a step says of each row of logits joins the arguments, and the ids join the results.
+Value GraphBuilder::choose(Value logits) {
+  auto words = [&](int64_t count) { return RankedTensorType::get({kDynamic, count}, builder.getI32Type()); };
+  for (int64_t count : {4, 2})
+    (void)function.insertArgument(function.getNumArguments(), words(count), {}, function.getLoc());
+  auto idsType = RankedTensorType::get({kDynamic}, builder.getI32Type());
+  (void)function.insertResult(function.getNumResults(), idsType, {});
+  ArrayRef<BlockArgument> arguments = function.getArguments();
+  return ir::SampleOp::create(builder, at("sample"), idsType, logits, arguments[arguments.size() - 2],
+                              arguments.back());
 }
 
 Value GraphBuilder::attention(Value x, const std::string& prefix, int64_t cacheLayer) {
@@ -219,7 +230,8 @@ void GraphBuilder::entry(StringRef name, int64_t maxTokens, int64_t maxLogitRows
   Value rows = ir::GatherRowsOp::create(builder, at("norm"), x.getType(), x, logitRows);
   Value normed = norm(rows, "model.norm", config.epsilon);
   std::string head = config.tieWordEmbeddings ? "model.embed_tokens" : "lm_head";
-  finish(linear(normed, head));
+  Value logits = linear(normed, head);
+  finish({logits, cache, choose(logits)});
 }
 
 // h' = eh_proj(concat(enorm(embedding of the next token), hnorm(hidden))), one decoder layer, shared head
@@ -244,9 +256,10 @@ void GraphBuilder::mtp(int64_t index) {
   Value rows = ir::GatherRowsOp::create(builder, locate(prefix), x.getType(), x, logitRows);
   Value normed = norm(rows, prefix + "shared_head.norm", config.epsilon);
   bool ownHead = checkpoint.find(prefix + "shared_head.head.weight");
-  finish(linear(normed, ownHead                    ? prefix + "shared_head.head"
-                        : config.tieWordEmbeddings ? "model.embed_tokens"
-                                                   : "lm_head"));
+  Value logits = linear(normed, ownHead                    ? prefix + "shared_head.head"
+                                : config.tieWordEmbeddings ? "model.embed_tokens"
+                                                           : "lm_head");
+  finish({logits, cache});
 }
 
 /// Experts of a layer are stacked, so they must agree in type.

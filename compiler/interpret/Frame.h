@@ -59,6 +59,7 @@ llvm::Error evaluate(ir::ExpertLinearOp op, Frame& frame);
 llvm::Error evaluate(ir::CombineOp op, Frame& frame);
 llvm::Error evaluate(ir::RouterLogitsOp op, Frame& frame);
 llvm::Error evaluate(ir::RouterGateOp op, Frame& frame);
+llvm::Error evaluate(ir::SampleOp op, Frame& frame);
 // Attention.cpp
 llvm::Error evaluate(ir::CacheAppendOp op, Frame& frame);
 llvm::Error evaluate(ir::AttentionOp op, Frame& frame);

@@ -3,6 +3,7 @@
 #include "compiler/checkpoint/InputFile.h"
 #include "compiler/interpret/Frame.h"
 #include "kernels/common/numeric.h"
+#include "kernels/registry/params.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -87,7 +88,7 @@ private:
               ir::SiluMulOp, ir::CastOp, ir::SliceOp, ir::ConcatColumnsOp, ir::GatherRowsOp, ir::RopeTableOp,
               ir::RopeOp, ir::LinearOp, ir::ExpertLinearOp, ir::CombineOp, ir::RouterLogitsOp,
               ir::RouterGateOp, ir::CacheAppendOp, ir::AttentionOp, ir::AbsorbQueryOp, ir::LatentAttentionOp,
-              ir::ExpandValueOp>([&](auto known) { return evaluate(known, frame); })
+              ir::ExpandValueOp, ir::SampleOp>([&](auto known) { return evaluate(known, frame); })
         .Case<ir::FusedOp>([&](ir::FusedOp fused) { return runFused(fused); })
         .Default([](Operation*) { return fail("has no interpretation; this is a defect of r1c"); });
   }
@@ -260,10 +261,16 @@ Expected<SmallVector<RuntimeValue>> Interpreter::run(ArrayRef<RuntimeValue> argu
 
 Expected<TensorPtr> Interpreter::step(const Step& step, LatentCache& cache) const {
   auto vector = [](ArrayRef<int32_t> from) { return ints({static_cast<int64_t>(from.size())}, from.vec()); };
-  Expected<SmallVector<RuntimeValue>> results =
-      run({vector(step.ids), vector(step.positions), vector(step.logitRows), vector(step.slots),
-           ints({0, 0}, {}), cache.now()},
-          step.slots);
+  SmallVector<RuntimeValue> arguments = {vector(step.ids),   vector(step.positions), vector(step.logitRows),
+                                         vector(step.slots), ints({0, 0}, {}),       cache.now()};
+  if (function.getNumArguments() > arguments.size()) { // it chooses ids, too, which nobody wants here
+    int64_t rows = step.logitRows.size();
+    std::vector<int32_t> none(rows * kernels::kSampleOptionWords, kernels::kNoSample);
+    arguments.push_back(ints({rows, kernels::kSampleOptionWords}, std::move(none)));
+    arguments.push_back(
+        ints({rows, kernels::kSampleDrawWords}, std::vector<int32_t>(rows * kernels::kSampleDrawWords)));
+  }
+  Expected<SmallVector<RuntimeValue>> results = run(arguments, step.slots);
   if (!results)
     return results.takeError();
   if (results->empty() || !std::holds_alternative<TensorPtr>(results->front()))

@@ -45,10 +45,11 @@ Expected<Tensor> interpretLogits(ModuleOp module, WeightSource& weights, const L
   Expected<Interpreter> decode = entryOf(module, "decode", store);
   if (!decode)
     return decode.takeError();
-  auto cacheType =
-      dyn_cast<ir::CacheType>(module.lookupSymbol<func::FuncOp>("decode").getArgumentTypes().back());
-  if (!cacheType)
-    return fail("function 'decode' does not take a cache last; interpret a module that phase import built");
+  ArrayRef<Type> types = module.lookupSymbol<func::FuncOp>("decode").getArgumentTypes();
+  auto found = llvm::find_if(types, llvm::IsaPred<ir::CacheType>);
+  if (found == types.end())
+    return fail("function 'decode' does not take a cache; interpret a module that phase import built");
+  auto cacheType = cast<ir::CacheType>(*found);
   LatentCache cache(cacheType.getLayers(), cacheType.getKvLora(), cacheType.getRope(), 1);
 
   Tensor logits;

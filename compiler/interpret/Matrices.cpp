@@ -2,8 +2,10 @@
 #include "compiler/interpret/Frame.h"
 #include "kernels/gemm/reference.h"
 #include "kernels/grouped_gemm/reference.h"
+#include "kernels/registry/params.h"
 #include "kernels/router/reference.h"
 #include "kernels/rows/reference.h"
+#include "kernels/sample/reference.h"
 
 using namespace mlir;
 using llvm::Error;
@@ -107,6 +109,24 @@ Error evaluate(ir::RouterGateOp op, Frame& frame) {
                          weights.data());
   frame.set(op.getIds(), ints({tokens, topK}, std::move(ids)));
   frame.set(op.getWeights(), {tokens, topK}, std::move(weights));
+  return Error::success();
+}
+
+Error evaluate(ir::SampleOp op, Frame& frame) {
+  Expected<TensorPtr> logits = frame.tensor(op.getLogits());
+  if (!logits)
+    return logits.takeError();
+  const IntTensor &options = frame.ints(op.getOptions()), &draws = frame.ints(op.getDraws());
+  int64_t rows = (*logits)->rows(), vocab = (*logits)->columns();
+  for (const IntTensor* words : {&options, &draws})
+    if (Error error = checkRows(words == &options ? "options" : "draws", words->shape.front(), rows))
+      return error;
+  std::vector<int32_t> ids(rows);
+  for (int64_t row = 0; row < rows; ++row)
+    ids[row] = reference::sample((*logits)->data.data() + row * vocab, vocab,
+                                 options.data.data() + row * kernels::kSampleOptionWords,
+                                 draws.data.data() + row * kernels::kSampleDrawWords);
+  frame.set(op.getIds(), ints({rows}, std::move(ids)));
   return Error::success();
 }
 

@@ -21,9 +21,11 @@ constexpr int64_t kAlignment =
     256; // of weights and activations: four cache lines, and what CUDA's vector loads and TMA will want
 
 // Argument numbers of an entry function, and the io slots (runtime/artifact/artifact.fbs) they come from.
-enum EntryArgument { kIds, kPositions, kLogitRows, kSlots, kPageTable, kCache };
-constexpr int64_t kIoSlotOf[] = {0, 1, 4, 2, 3};
-constexpr int64_t kLogitsSlot = 5;
+enum EntryArgument { kIds, kPositions, kLogitRows, kSlots, kPageTable, kCache, kOptions, kDraws, kArguments };
+constexpr int64_t kIoSlotOf[kArguments] = {0, 1, 4, 2, 3, /*the cache is a space of its own*/ -1, 7, 8};
+constexpr int64_t kLogitsSlot = 5, kChosenSlot = 9;
+// And its results: logits, the cache, the ids chosen, of which a step may lack the last.
+constexpr unsigned kLogitsResult = 0, kChosenResult = 2;
 
 int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
@@ -164,6 +166,7 @@ std::string Planner::kernelName(kern::DispatchOp op) {
                              {"cols", "c"},
                              {"heads", "h"},
                              {"experts", "e"},
+                             {"vocab", "v"},
                              {"tile_m", "m"},
                              {"tile_n", "t"},
                              {"q_block", "q"}})
@@ -235,11 +238,13 @@ void Planner::planEntry(func::FuncOp function) {
   };
   int64_t maxTokens = limit("r1.max_tokens"), maxLogitRows = limit("r1.max_logit_rows");
   places.clear();
-  for (int64_t i = kIds, n = function.getNumArguments(); i <= kPageTable && i < n; ++i)
+  for (int64_t i = kIds, n = std::min<int64_t>(function.getNumArguments(), kArguments); i < n; ++i)
     places[function.getArgument(i)] = ArgumentAttr::get(context, "io", kIoSlotOf[i], 0);
 
   SmallVector<kern::DispatchOp> launches = llvm::to_vector(function.getOps<kern::DispatchOp>());
-  Value logits = function.getBody().front().getTerminator()->getOperand(0);
+  Operation* results = function.getBody().front().getTerminator();
+  Value logits = results->getOperand(kLogitsResult);
+  Value chosen = results->getNumOperands() > kChosenResult ? results->getOperand(kChosenResult) : Value();
 
   // A launch joins the group of the one before it where it reads nothing that the group writes; a group runs at once, lifetimes count groups.
   llvm::DenseMap<Operation*, int64_t> group;
@@ -262,7 +267,7 @@ void Planner::planEntry(func::FuncOp function) {
   for (kern::DispatchOp op : launches)
     for (Value output : op.getOutputs()) {
       auto type = dyn_cast<RankedTensorType>(output.getType());
-      if (!type || output == logits)
+      if (!type || output == logits || output == chosen)
         continue;
       int64_t last = group[op];
       SmallVector<Value> aliases = {output};
@@ -272,11 +277,10 @@ void Planner::planEntry(func::FuncOp function) {
             aliases.push_back(slice.getResult());
           else if (isa<kern::DispatchOp>(user))
             last = std::max(last, group[user]);
-      int64_t elements = 1;
+      int64_t elements = 1, rows = op.getRowsDim() == 1 ? maxLogitRows : maxTokens;
       for (int64_t extent : type.getShape().drop_back())
-        elements *=
-            ShapedType::isDynamic(extent) ? (op.getRowsDim() == 1 ? maxLogitRows : maxTokens) : extent;
-      elements *= rowStride(type);
+        elements *= ShapedType::isDynamic(extent) ? rows : extent;
+      elements *= type.isDynamicDim(type.getRank() - 1) ? rows : rowStride(type);
       intervals.push_back({elements * elementBytes(type.getElementType()), group[op], last});
       owners.push_back(output);
     }
@@ -285,6 +289,8 @@ void Planner::planEntry(func::FuncOp function) {
     places[owner] = ArgumentAttr::get(context, "arena", 0, interval.offset);
   int64_t none = 0;
   places[sliceBase(logits, none)] = ArgumentAttr::get(context, "io", kLogitsSlot, 0);
+  if (chosen)
+    places[chosen] = ArgumentAttr::get(context, "io", kChosenSlot, 0);
   function.walk([&](kern::ConstantOp op) {
     Place place = constants.lookup(constantKey(op));
     places[op.getResult()] = ArgumentAttr::get(context, "segment", place.segment, place.offset);

@@ -16,7 +16,7 @@ struct GemmTiles {
 /// Rows up to which a GPU's linear layer is a stream of weights; decode entries of more sequences have kernels of their own.
 inline constexpr int64_t kStreamRows = 16;
 
-/// Rows of a tile of sm_90a's warp groups.
+/// Rows of a gemm's tile of sm_90a's warp groups.
 inline constexpr int64_t kHopperRows = 128;
 
 /// Tiles of a gemm with at most `rows` rows and `n` columns of each of `accumulators` weights.
@@ -41,16 +41,29 @@ inline GemmTiles headTiles(Machine machine, int64_t rows, int64_t n) {
   return tiles;
 }
 
-/// Columns of an expert's weight that one tile computes.
-inline int64_t expertTile(Machine machine, int64_t rows, int64_t n) {
-  int64_t tile = rows <= 32 ? 64 : 128;
-  if (machine == Machine::Cuda)
-    tile = rows <= kStreamRows ? 16 : 64;
-  return n < tile ? roundUp16(n) : tile;
+/// Tiles of an expert's layer, of `rows` rows on average when all tokens are there. A CPU tile takes all of an expert's rows.
+inline GemmTiles expertTiles(Machine machine, int64_t rows, int64_t n) {
+  if (machine == Machine::Cpu)
+    return {0, std::min<int64_t>(rows <= 32 ? 64 : 128, roundUp16(n))};
+  if (rows <= kStreamRows)
+    return {kStreamRows, 16};
+  return {rows <= 64 ? 64 : 128, std::min<int64_t>(64, roundUp16(n))};
 }
 
-/// Rows of an expert that go together on a GPU, for an average of `rows` when all tokens are there.
-inline int64_t expertRows(int64_t rows) { return rows <= kStreamRows ? kStreamRows : rows <= 64 ? 64 : 128; }
+/// The same for sm_90a's warp groups, of more rows than stream. Rows scatter about their average, so with 64 rows half a tile of each expert is
+/// waste, at 0.7 of the rate: (rows + 32) / 0.7 against the 128 of one tile of 128 (kernels/grouped_gemm/cuda_hopper.h).
+/// Columns: one tile's for all accumulators, as many as wgmma takes, two groups side by side at 64 rows, and registers hold.
+inline GemmTiles hopperExpertTiles(int64_t rows, int64_t n, int64_t accumulators, bool f8) {
+  int64_t m = rows < 64 ? 64 : 128, widest = 0;
+  for (int64_t columns : {16, 32, 64, 96, 128, 192, 256}) {
+    if (columns % (16 * accumulators) != 0 || columns > (f8 ? 128 : 256) || (m == 64 && columns == 96))
+      continue;
+    widest = columns / accumulators;
+    if (widest >= n)
+      break;
+  }
+  return {m, widest};
+}
 
 /// Tokens that share one reading of the router's weight.
 inline int64_t routerTokens(Machine machine, int64_t tokens) {

@@ -256,6 +256,8 @@ LogicalResult Selector::run() {
                            /*transposed=*/false, kvLora);
     } else if (auto latent = dyn_cast<ir::LatentAttentionOp>(op)) {
       result = selectLatentAttention(latent);
+    } else if (auto sample = dyn_cast<ir::SampleOp>(op)) {
+      result = selectSample(sample);
     } else {
       result = op->emitOpError("has no kernel");
     }

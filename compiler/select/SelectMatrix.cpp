@@ -29,6 +29,17 @@ void addWeight(Dispatch& d, const PackedWeight& weight) {
   d.weightBytes += weight.bytes;
 }
 
+/// The map by which sm_90a's copy engine reads a weight, argument 1, a line of 128 bytes of `rows` of its rows at a time. bf16 lines
+/// are multiplied as they lie, with a swizzle; e4m3 lines are read by threads.
+kern::TensorMapAttr weightMap(Builder& b, bool f8, int64_t n, int64_t k, int64_t matrices, int64_t rows) {
+  int64_t length = f8 ? kernels::rowmajor_f8_stride(k) : kernels::rowmajor_stride(k), bytes = f8 ? 1 : 2;
+  auto list = [&](std::initializer_list<int64_t> values) { return b.getDenseI64ArrayAttr(values); };
+  MLIRContext* context = b.getContext();
+  return kern::TensorMapAttr::get(context, 1, f8 ? Type(Float8E4M3FNType::get(context)) : b.getBF16Type(),
+                                  list({length, n, matrices}), list({length * bytes, n * length * bytes}),
+                                  list({128 / bytes, rows, 1}), f8 ? 0 : 128);
+}
+
 } // namespace
 
 LogicalResult Selector::selectLinear(ir::FusedOp op) {
@@ -96,18 +107,12 @@ void Selector::useTensorMaps(Dispatch& d, Value x, int64_t rows, int64_t n, int6
   if (chip != 90 || tiles.m != kHopperRows || (xOffset | xStride | xBatchStride) % 8)
     return;
   bool f8 = d.skeleton.ends_with("_f8");
-  int64_t line = f8 ? 128 : 64, length = f8 ? kernels::rowmajor_f8_stride(k) : kernels::rowmajor_stride(k);
-  int64_t bytes = f8 ? 1 : 2;
   auto list = [&](std::initializer_list<int64_t> values) { return builder.getDenseI64ArrayAttr(values); };
-  MLIRContext* context = builder.getContext();
   // A batch of one has no stride of its own; any that the copy engine takes will do.
   int64_t batchStride = batch == 1 ? xStride : xBatchStride;
-  d.maps = {kern::TensorMapAttr::get(context, 0, builder.getBF16Type(), list({k, batch, rows}),
+  d.maps = {kern::TensorMapAttr::get(builder.getContext(), 0, builder.getBF16Type(), list({k, batch, rows}),
                                      list({batchStride * 2, xStride * 2}), list({64, 1, tiles.m}), 128),
-            kern::TensorMapAttr::get(
-                context, 1, f8 ? Type(Float8E4M3FNType::get(context)) : builder.getBF16Type(),
-                list({length, n, batch * accumulators}), list({length * bytes, n * length * bytes}),
-                list({line, tiles.n, 1}), f8 ? 0 : 128)};
+            weightMap(builder, f8, n, k, batch * accumulators, tiles.n)};
   d.skeleton = f8 ? "gemm_hopper_f8" : "gemm_hopper_bf16";
 }
 
@@ -129,8 +134,17 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   int64_t topK = columnsOf(ids), n = columnsOf(first.getResult()), k = columnsOf(first.getX());
   int64_t accumulators = layers.size(), maxActive = std::min(experts, maxTokens * topK);
   // Rows an expert meets on average when all tokens are there.
-  int64_t rows = ceilDiv(maxTokens * topK, experts), tile = expertTile(machine, rows, n);
+  int64_t pairs = maxTokens * topK, rows = ceilDiv(pairs, experts);
+  GemmTiles tiles = expertTiles(machine, rows, n);
   d.skeleton = weight.f8 ? "grouped_gemm_f8" : "grouped_gemm_bf16";
+  d.grid = {-1, maxActive, -1, ceilDiv(n, tiles.n)};
+  if (chip == 90 && rows > kStreamRows) {
+    tiles = hopperExpertTiles(rows, n, accumulators, weight.f8);
+    d.skeleton = weight.f8 ? "grouped_gemm_hopper_f8" : "grouped_gemm_hopper_bf16";
+    d.maps = {weightMap(builder, weight.f8, n, k, experts * accumulators, tiles.n)};
+    // Tiles are blocks of an expert's rows, of which each expert may have one that is not full.
+    d.grid = {-1, (pairs + maxActive * (tiles.m - 1)) / tiles.m, -1, ceilDiv(n, tiles.n)};
+  }
   d.inputs.push_back(x);
   addWeight(d, weight);
   d.inputs.push_back(groupsOf(ids, experts, op.getLoc()));
@@ -142,9 +156,8 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   d.param(builder, "gather", int64_t{cast<RankedTensorType>(x.getType()).getRank() == 2});
   d.param(builder, "accumulators", accumulators);
   d.param(builder, "max_active", maxActive);
-  d.param(builder, "tile_n", tile);
-  d.param(builder, "tile_m", machine == Machine::Cuda ? expertRows(rows) : int64_t{0});
-  d.grid = {-1, maxActive, -1, ceilDiv(n, tile)};
+  d.param(builder, "tile_n", tiles.n);
+  d.param(builder, "tile_m", tiles.m);
   d.flopsPerToken = 2 * n * k * accumulators * topK;
   d.expertFraction = static_cast<double>(topK) / experts;
 

@@ -1,4 +1,4 @@
-// Row operations, embedding, routing, rotation and the cache.
+// Row operations, embedding, routing, rotation, the cache, and the choice of a token.
 #include "compiler/select/Schedules.h"
 #include "compiler/select/Selector.h"
 #include "kernels/registry/cpu_abi.h"
@@ -76,6 +76,19 @@ LogicalResult Selector::selectGather(ir::GatherRowsOp op) {
   d.param(builder, "x_type", elementTypeCode(op.getX()));
   d.grid = {kernels::kLogitRows, 1};
   storeHole(d, op.getLoc());
+  op.replaceAllUsesWith(emit(op, d, kernels::kLogitRows)[0]);
+  return success();
+}
+
+LogicalResult Selector::selectSample(ir::SampleOp op) {
+  Dispatch d;
+  d.skeleton = "sample";
+  d.inputs = {op.getLogits(), op.getOptions(), op.getDraws()};
+  d.outputs = {op.getType()};
+  d.fixedOutputs = 1;
+  d.param(builder, "vocab", columnsOf(op.getLogits()));
+  d.param(builder, "stride", rowStride(op.getLogits()));
+  d.grid = {kernels::kLogitRows, 1};
   op.replaceAllUsesWith(emit(op, d, kernels::kLogitRows)[0]);
   return success();
 }

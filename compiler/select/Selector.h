@@ -48,6 +48,7 @@ private:
   mlir::LogicalResult selectCacheAppend(ir::FusedOp op);
   mlir::LogicalResult selectEmbed(ir::EmbedOp op);
   mlir::LogicalResult selectGather(ir::GatherRowsOp op);
+  mlir::LogicalResult selectSample(ir::SampleOp op);
   mlir::LogicalResult selectRopeTable(ir::RopeTableOp op);
   mlir::LogicalResult selectRope(ir::RopeOp op);
   mlir::LogicalResult selectAttention(ir::AttentionOp op);

@@ -259,6 +259,16 @@ LogicalResult ExpandValueOp::verify() {
   return verifyScale(*this, "expand_value_c2", getKvB(), getKvBScale());
 }
 
+LogicalResult SampleOp::verify() {
+  if (columns(getOptions()) != 4 || columns(getDraws()) != 2)
+    return emitOpError() << "sample_c1: expected options [R, 4] and draws [R, 2], found "
+                         << getOptions().getType() << " and " << getDraws().getType();
+  if (columns(getLogits()) < 1 || columns(getLogits()) >= int64_t{1} << 23)
+    return emitOpError() << "sample_c2: a row has " << columns(getLogits())
+                         << " logits, expected fewer than 2^23";
+  return success();
+}
+
 LogicalResult FusedOp::verify() {
   Block& block = getBody().front();
   auto yield = dyn_cast<YieldOp>(block.getTerminator());

@@ -264,6 +264,23 @@ def R1_ExpandValueOp : R1_VerifiedOp<"expand_value"> {
   let assemblyFormat = "$x `,` $kv_b (`scale` $kv_b_scale^)? attr-dict `:` functional-type(operands, results)";
 }
 
+//===-- choice of the next token -------------------------------------------------------------------------------===//
+
+def R1_SampleOp : R1_VerifiedOp<"sample"> {
+  let summary = "a token id from every row of logits: temperature, then top-k, then top-p, then one draw";
+  let description = [{
+    `options` and `draws` are what a step says of each row (kernels/registry/params.h, `SampleParams`): four words, 1 / temperature as the
+    bits of a double, top-k and top-p; and a random number of 53 bits in two words. The choice is exact, so that every target chooses
+    the same id from the same logits. -1 where a logit is NaN, the largest is not finite, or the options want no id.
+
+    sample_c1: options are `[R, 4]`, draws `[R, 2]`.
+    sample_c2: a row has fewer than 2^23 logits, so that its weights, of 2^40 at most, add up in 64 bits.
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$logits, 2DTensorOf<[I32]>:$options, 2DTensorOf<[I32]>:$draws);
+  let results = (outs R1_Ints:$ids);
+  let assemblyFormat = "$logits `,` $options `,` $draws attr-dict `:` functional-type(operands, results)";
+}
+
 //===-- fusion -------------------------------------------------------------------------------------------------===//
 
 def R1_FusedOp : R1_VerifiedOp<"fused", [IsolatedFromAbove, SingleBlock]> {

@@ -56,12 +56,14 @@ template <long long kStride> R1_DEVICE bool aligned_rows(const bf16* x) {
   return kStride % 8 == 0 && reinterpret_cast<u64>(x) % 16 == 0;
 }
 
-// How many of the eight elements from `at` on lie below k: the rest is other people's memory, NaN perhaps.
-template <int kK> R1_DEVICE int elements_of_eight(int at) {
-  if constexpr (kK % 8 == 0)
-    return at < kK ? 8 : 0;
-  return at + 8 <= kK ? 8 : at < kK ? kK - at : 0;
+// How many of the V elements from `at` on lie below k: the rest is other people's memory, NaN perhaps. `at` is a
+// multiple of V.
+template <int kK, int V> R1_DEVICE int elements_of(int at) {
+  if constexpr (kK % V == 0)
+    return at < kK ? V : 0;
+  return at + V <= kK ? V : at < kK ? kK - at : 0;
 }
+template <int kK> R1_DEVICE int elements_of_eight(int at) { return elements_of<kK, 8>(at); }
 
 // The first `count` of the eight elements at p, then zeros; any alignment.
 R1_DEVICE u32x4 load_some(const bf16* p, int count) {

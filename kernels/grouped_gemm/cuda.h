@@ -4,8 +4,9 @@
 // Config has one field more than GroupedGemmParams: tile_m, the rows that go together, which chooses the
 // schedule (kernels/common/cuda_linear_schedule.h). A tile is an active expert and a column block: it walks all
 // of that expert's rows, so weights come from memory once, and from L2 where an expert has more than tile_m.
+// cuda_hopper.h has another schedule for sm_90a.
 #pragma once
-#include "kernels/common/cuda_linear_schedule.h"
+#include "kernels/grouped_gemm/cuda_problem.h"
 
 namespace r1::cuda {
 
@@ -15,41 +16,18 @@ template <class Config, class Holes, class Weight> struct GroupedGemm {
   static constexpr int kThreads = Schedule::kThreads;
   static constexpr int kSharedBytes = Schedule::kSharedBytes;
   static constexpr int kMinBlocks = Schedule::kMinBlocks;
-  static constexpr int kExperts = int(Config::experts);
-
-  // `rows` pairs from `pairs` on.
-  struct Problem {
-    const Arguments& arguments;
-    const bf16* x;
-    const int* pairs;
-    int rows;
-
-    R1_DEVICE int count() const { return rows; }
-    R1_DEVICE const bf16* source(int i) const {
-      const int pair = pairs[smaller(i, rows - 1)];
-      return x + (Config::gather ? pair / int(Config::top_k) : pair) * Config::x_stride;
-    }
-    R1_DEVICE bool aligned() const { return aligned_rows<Config::x_stride>(x); }
-    template <int V>
-    R1_DEVICE void store(int i, int column, int count, float (&values)[Shape::kAccumulators][V]) const {
-      Holes::template epilogue<V>(arguments, pairs[i], column, count, values);
-    }
-  };
 
   R1_DEVICE static void tile(const Arguments& arguments, int tile, u8* shared) {
-    const int* groups = arguments.in<int>(Shape::kF8 ? 3 : 2);
+    const ExpertGroups<Config> groups = {arguments.in<int>(Shape::kF8 ? 3 : 2)};
     const int active = tile / Shape::kColumnBlocks, column = tile % Shape::kColumnBlocks * Shape::kTileN;
-    if (active >= groups[0])
+    if (active >= groups.active())
       return;
-    const int expert = groups[1 + active];
-    const int* offsets = groups + 1 + kExperts;
-    const int* pairs = groups + 2 + 2 * kExperts;
     const LinearWeights<Shape> weights(arguments.in<Weight>(1), Shape::kF8 ? arguments.in<float>(2) : nullptr,
-                                       expert);
-    const int end = offsets[active + 1];
-    for (int first = offsets[active]; first < end;) {
-      const Problem problem = {arguments, arguments.in<bf16>(0), pairs + first,
-                               smaller(end - first, Shape::kTileM)};
+                                       groups.expert(active));
+    const int end = groups.offsets()[active + 1];
+    for (int first = groups.offsets()[active]; first < end;) {
+      const ExpertProblem<Config, Holes> problem = {arguments, groups.pairs() + first,
+                                                    smaller(end - first, Shape::kTileM)};
       Schedule::tile(problem, weights, column, shared);
       first += Shape::kTileM;
       if (first < end)

@@ -10,5 +10,6 @@ void add_embed(std::vector<Skeleton>&);
 void add_rows(std::vector<Skeleton>&);
 void add_router(std::vector<Skeleton>&);
 void add_mla(std::vector<Skeleton>&);
+void add_sample(std::vector<Skeleton>&);
 
 } // namespace r1::kernels

@@ -26,6 +26,11 @@ void add_grouped_gemm(std::vector<Skeleton>& rows) {
                   "GroupedGemmBf16", kHeader});
   rows.push_back({"grouped_gemm_f8", "grouped_gemm", params, holes, 4, 0, scratch_bytes<true>,
                   "GroupedGemmF8", kHeader});
+  // The same for many rows an expert on sm_90a; there is no CPU form.
+  rows.push_back({"grouped_gemm_hopper_bf16", "grouped_gemm", params, holes, 3, 0, nullptr,
+                  "GroupedGemmHopperBf16", "kernels/grouped_gemm/cuda_hopper.h", true});
+  rows.push_back({"grouped_gemm_hopper_f8", "grouped_gemm", params, holes, 4, 0, nullptr,
+                  "GroupedGemmHopperF8", "kernels/grouped_gemm/cuda_hopper_f8.h", true});
 }
 
 } // namespace r1::kernels

@@ -161,4 +161,20 @@ struct MlaParams {
   int64_t q_block; // prefill
 };
 
+// ---- sample: the next token id of one row of logits a tile. Buffers: logits f32[R][stride], options i32[R][4], draws
+// i32[R][2] -> ids i32[R]. Grid: LogitRows/1. Options of a row: words 0 and 1 the bits of a double, 1 / temperature, low
+// half first; word 2 top_k (0: all, kNoSample: no id is wanted); word 3, as u32, top_p in units of 2^-32 (0: 1). Draws: a
+// random number u below 2^53, low half first. Everything is exact, so one row of logits has one answer:
+//   -1 where a logit is NaN, the largest is not finite, or no id is wanted;
+//   1 / temperature = 0: the largest logit, ties to the lower id. Otherwise a token weighs
+//   floor(exp((logit - largest) * (1 / temperature)) * 2^40) by the series of kernels/sample/reference.cpp;
+//   the top_k largest logits stay, ties to the lower id, and of them the fewest, in the same order, whose weights reach
+//   ceil(top_p * total); then, in the order of ids, the first whose weights up to and with it exceed
+//   floor(u * (what is left in all) / 2^53).
+inline constexpr int64_t kSampleOptionWords = 4, kSampleDrawWords = 2;
+inline constexpr int32_t kNoSample = -1;
+struct SampleParams {
+  int64_t vocab, stride; // vocab below 2^23: weights of a row add up to less than 2^63
+};
+
 } // namespace r1::kernels

@@ -12,6 +12,7 @@ const std::vector<Skeleton>& skeletons() {
     add_rows(rows);
     add_router(rows);
     add_mla(rows);
+    add_sample(rows);
     return rows;
   }();
   return all;

@@ -316,6 +316,12 @@ struct Checker {
     return Status();
   }
 
+  static bool uses_chosen(const Launch* l) {
+    return std::any_of(l->arguments()->begin(), l->arguments()->end(), [](const Argument* arg) {
+      return arg->space() == Space::Io && arg->index() == uint16_t(IoSlot::Chosen);
+    });
+  }
+
   Status target(const Target& t) {
     std::string what = "target " + t.name()->str();
     if (t.name()->size() == 0)
@@ -356,6 +362,8 @@ struct Checker {
         return corrupt(where + " appears twice for the same size");
       for (const Launch* l : *e->launches())
         R1_RETURN_IF_ERROR(launch(t, *e, *l, where));
+      if (e->chooses() && !std::any_of(e->launches()->begin(), e->launches()->end(), uses_chosen))
+        return corrupt(where + " chooses tokens, but no launch gives them");
     }
     if (!has[0] || !has[1])
       return corrupt(what + " lacks a prefill or a decode entry");

@@ -26,6 +26,7 @@ double active(double fraction, double tokens) {
 struct Runner {
   Session session;
   const Options& options;
+  Sampling sampling;
   std::vector<int> sequences;
   std::vector<double> prefills, steps;
 
@@ -39,27 +40,29 @@ struct Runner {
   }
 
   Status once(bool record) {
-    uint32_t vocab = session.program().model().vocab_size();
     std::vector<Session::Next> nexts;
-    auto ignore = [](int64_t, int64_t, const float*) { return Status(); };
+    std::vector<Choice> choices;
     for (int64_t b = 0; b < options.batch; ++b) {
       R1_ASSIGN_OR_RETURN(int s, session.open_sequence());
       sequences.push_back(s);
       std::vector<int32_t> ids = prompt(uint64_t(b));
       double begin = os::now();
-      R1_RETURN_IF_ERROR(session.prefill(s, ids, Want::kLast, ignore));
+      choices.push_back({sampling, uint64_t(b), 0});
+      R1_ASSIGN_OR_RETURN(int32_t first, session.prefill(s, ids, choices.back()));
       if (record)
         prefills.push_back(os::now() - begin);
-      nexts.push_back({s, 0});
+      nexts.push_back({s, first});
     }
+    std::vector<int32_t> ids(nexts.size());
     for (int64_t i = 0; i < options.new_tokens; ++i) {
-      for (size_t b = 0; b < nexts.size();
-           ++b) // random ids: a real choice would cost the sampler's time, which is not asked for
-        nexts[b].token = int32_t(random_bits(random_stream(options.seed, 1000 + b), uint64_t(i)) % vocab);
+      for (Choice& c : choices)
+        ++c.draw;
       double begin = os::now();
-      R1_RETURN_IF_ERROR(session.decode(nexts, ignore));
+      R1_RETURN_IF_ERROR(session.decode(nexts, choices, ids));
       if (record)
         steps.push_back(os::now() - begin);
+      for (size_t b = 0; b < nexts.size(); ++b)
+        nexts[b].token = ids[b];
     }
     for (int s : sequences)
       session.close_sequence(s);
@@ -67,6 +70,13 @@ struct Runner {
     return Status();
   }
 };
+
+// As the makers of the model would have it.
+Sampling sampling_of(const artifact::Generation& g, uint64_t seed) {
+  if (!g.do_sample())
+    return {};
+  return {g.temperature(), g.top_p(), g.top_k(), seed};
+}
 
 } // namespace
 
@@ -92,7 +102,9 @@ Result<Report> run(Program& program, const Options& options) {
   r.matrix_instruction = before.instruction;
   r.matrix_before = before.flops_per_second;
 
-  Runner runner{Session(program), options, {}, {}, {}};
+  Sampling sampling = sampling_of(*program.index().generation(), options.seed);
+  R1_RETURN_IF_ERROR(check_sampling(sampling));
+  Runner runner{Session(program), options, sampling, {}, {}, {}};
   R1_RETURN_IF_ERROR(runner.once(false));
   (void)profile(program); // kernels run slower for the first time
   for (int i = 0; i < options.repetitions; ++i)

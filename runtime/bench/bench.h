@@ -12,7 +12,7 @@ struct Options {
   int64_t new_tokens = 32;
   int64_t batch = 1;
   int repetitions = 3;
-  uint64_t seed = 0;                         // of the prompts
+  uint64_t seed = 0;                         // of the prompts and of what follows them
   uint64_t stream_bytes = uint64_t(2) << 30; // memory streamed to measure bandwidth
   double matrix_rate = 0; // operations a second, where they cannot be measured here: on a GPU
 };

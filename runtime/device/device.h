@@ -16,6 +16,9 @@
 
 namespace r1 {
 
+// Words of a row in IoSlot ChoiceOptions and Draws.
+inline constexpr int kChoiceOptionWords = 4, kDrawWords = 2;
+
 // The dynamic sizes of a step; their meaning is that of `Dim` in runtime/artifact/artifact.fbs.
 struct StepShape {
   int64_t tokens = 0;
@@ -65,8 +68,11 @@ public:
   virtual Status write(artifact::IoSlot slot, uint64_t first, std::span<const int32_t> values) = 0;
   // Runs one entry of the target, to its end. The arrays the entry reads must have been written.
   virtual Status run(uint32_t entry, const StepShape& shape) = 0;
-  // The first `rows` rows of logits of the last step, logits_stride apart; valid until the next run().
+  // The first `rows` rows of logits of the last step, logits_stride apart; valid until the next run(). Whoever wants ids alone does
+  // not call it: the logits of a GPU are brought here when they are asked for.
   virtual Result<const float*> logits(int64_t rows) = 0;
+  // The ids chosen from these rows, where the entry chooses; valid until the next run().
+  virtual Result<std::span<const int32_t>> chosen(int64_t rows) = 0;
 
   // For measuring what a CPU can do, work by the device's own threads: body(part, parts) once for each. kUnsupported on a GPU.
   virtual Status parallel(const std::function<void(int part, int parts)>& body) = 0;

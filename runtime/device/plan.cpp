@@ -32,6 +32,9 @@ TargetSizes sizes_of(const artifact::Artifact& artifact, const artifact::Target&
   sizes.io_bytes[int(IoSlot::PageTable)] = uint64_t(m.max_batch()) * a_sequence * 4;
   sizes.io_bytes[int(IoSlot::LogitRows)] = sizes.rows * 4;
   sizes.io_bytes[int(IoSlot::Logits)] = sizes.rows * m.logits_stride() * 4;
+  sizes.io_bytes[int(IoSlot::ChoiceOptions)] = sizes.rows * kChoiceOptionWords * 4;
+  sizes.io_bytes[int(IoSlot::Draws)] = sizes.rows * kDrawWords * 4;
+  sizes.io_bytes[int(IoSlot::Chosen)] = sizes.rows * 4;
   sizes.io_bytes[int(IoSlot::Hidden)] = sizes.tokens * m.hidden_size() * 4;
   return sizes;
 }

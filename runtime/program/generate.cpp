@@ -111,17 +111,15 @@ Result<Generated> generate(Session& session, int sequence, const text::Tokenizer
   if (prompt.empty())
     return fail(Code::kInvalidArgument, "the prompt is empty; give at least one token");
   R1_RETURN_IF_ERROR(check_sampling(options.sampling));
-  const artifact::Model& model = session.program().model();
   Generated out;
-  Sampler sampler(options.sampling);
+  Choice choice{options.sampling};
   int32_t next = -1;
-  auto sample = [&](int64_t, int64_t, const float* logits) -> Status {
-    R1_ASSIGN_OR_RETURN(next, sampler.next({logits, model.vocab_size()}));
-    return Status();
-  };
   double begin = os::now();
-  Status status = session.prefill(sequence, prompt, Want::kLast, sample);
+  Result<int32_t> first = session.prefill(sequence, prompt, choice);
   out.prefill_seconds = os::now() - begin;
+  Status status = first.status();
+  if (first.ok())
+    next = *first;
   if (!status.ok() && status.code() != Code::kCancelled)
     return status;
 
@@ -142,7 +140,8 @@ Result<Generated> generate(Session& session, int sequence, const text::Tokenizer
       break;
     }
     Session::Next step{sequence, next};
-    status = session.decode({&step, 1}, sample);
+    ++choice.draw;
+    status = session.decode({&step, 1}, {&choice, 1}, {&next, 1});
   }
   out.decode_seconds = os::now() - begin;
   if (status.code() == Code::kContextFull) {

@@ -1,11 +1,10 @@
-// From a prompt's ids to a stream of text: prefill, then sample, decode, filter, until something ends it.
+// From a prompt's ids to a stream of text: prefill, then decode and filter, until something ends it.
 #pragma once
 #include <string>
 #include <string_view>
 
 #include "runtime/program/session.h"
-#include "runtime/sample/sampler.h"
-#include "runtime/sample/text_filter.h"
+#include "runtime/text/text_filter.h"
 #include "runtime/text/tokenizer.h"
 
 namespace r1 {

@@ -47,6 +47,16 @@ Status Session::check_token(int32_t token) const {
               program_.model().vocab_size());
 }
 
+Status Session::check_choices() const {
+  for (const artifact::Entry* e : *program_.target().entries())
+    if (!e->chooses())
+      return fail(
+          Code::kUnsupported,
+          "the artifact is older than the choice of tokens on the device (it has logits alone); compile "
+          "the model again");
+  return Status();
+}
+
 Status Session::truncate(int sequence, int64_t length) {
   R1_RETURN_IF_ERROR(check(sequence));
   Sequence& s = sequences_[size_t(sequence)];
@@ -85,7 +95,7 @@ Status Session::reserve(int sequence, int64_t length) {
                                  std::span(s.pages).subspan(first));
 }
 
-// Runs the step that ids_, positions_, slots_ and rows_ describe.
+// Runs the step that ids_, positions_, slots_, rows_ and choices_ describe.
 Status Session::step(uint32_t entry, const StepShape& shape) {
   if (cancelled_.load(std::memory_order_relaxed))
     return fail(Code::kCancelled, "stopped as asked");
@@ -94,11 +104,64 @@ Status Session::step(uint32_t entry, const StepShape& shape) {
   R1_RETURN_IF_ERROR(d.write(IoSlot::Positions, 0, positions_));
   R1_RETURN_IF_ERROR(d.write(IoSlot::Slots, 0, slots_));
   R1_RETURN_IF_ERROR(d.write(IoSlot::LogitRows, 0, rows_));
+  if (program_.target().entries()->Get(entry)->chooses()) {
+    R1_RETURN_IF_ERROR(d.write(IoSlot::ChoiceOptions, 0, choices_.options));
+    R1_RETURN_IF_ERROR(d.write(IoSlot::Draws, 0, choices_.draws));
+  }
   return d.run(entry, shape);
+}
+
+Session::RowsDone Session::give_logits(const LogitSink& sink) {
+  return [this, &sink](int64_t first, int64_t rows) -> Status {
+    R1_ASSIGN_OR_RETURN(const float* logits, program_.device().logits(rows));
+    return sink(first, rows, logits);
+  };
+}
+
+Session::RowsDone Session::take_ids(int32_t* ids) {
+  return [this, ids](int64_t first, int64_t rows) -> Status {
+    R1_ASSIGN_OR_RETURN(std::span<const int32_t> chosen, program_.device().chosen(rows));
+    for (int64_t r = 0; r < rows; ++r) {
+      if (chosen[size_t(r)] < 0)
+        return fail(Code::kDevice, "the model computed logits that are not numbers or not finite; check the "
+                                   "weights with r1run check");
+      ids[first + r] = chosen[size_t(r)];
+    }
+    return Status();
+  };
 }
 
 Status Session::prefill(int sequence, std::span<const int32_t> tokens, Want want, const LogitSink& sink,
                         int64_t chunk) {
+  return prefill_steps(sequence, tokens, want, nullptr, give_logits(sink), chunk);
+}
+
+Result<int32_t> Session::prefill(int sequence, std::span<const int32_t> tokens, const Choice& choice,
+                                 int64_t chunk) {
+  if (tokens.empty())
+    return fail(Code::kInvalidArgument, "nothing can be chosen to follow no tokens; give at least one");
+  R1_RETURN_IF_ERROR(check_choices());
+  int32_t id = -1;
+  RowsDone take = take_ids(&id);
+  R1_RETURN_IF_ERROR(prefill_steps(
+      sequence, tokens, Want::kLast, &choice, [&](int64_t, int64_t rows) { return take(0, rows); }, chunk));
+  return id;
+}
+
+Status Session::decode(std::span<const Next> nexts, const LogitSink& sink) {
+  return decode_steps(nexts, nullptr, give_logits(sink));
+}
+
+Status Session::decode(std::span<const Next> nexts, std::span<const Choice> choices, std::span<int32_t> ids) {
+  if (choices.size() != nexts.size() || ids.size() != nexts.size())
+    return fail(Code::kInvalidArgument, "%zu tokens with %zu choices and room for %zu ids; give one of each",
+                nexts.size(), choices.size(), ids.size());
+  R1_RETURN_IF_ERROR(check_choices());
+  return decode_steps(nexts, choices.data(), take_ids(ids.data()));
+}
+
+Status Session::prefill_steps(int sequence, std::span<const int32_t> tokens, Want want, const Choice* choice,
+                              const RowsDone& rows_done, int64_t chunk) {
   R1_RETURN_IF_ERROR(check(sequence));
   for (int32_t token : tokens)
     R1_RETURN_IF_ERROR(check_token(token));
@@ -131,18 +194,21 @@ Status Session::prefill(int sequence, std::span<const int32_t> tokens, Want want
       rows_.push_back(int32_t(count - 1));
       first_row = all - 1;
     }
+    choices_.clear();
+    if (choice && !rows_.empty())
+      choices_.add(*choice);
+    else
+      choices_.add_none(int64_t(rows_.size()));
     R1_RETURN_IF_ERROR(step(number, {count, int64_t(rows_.size()), s.length + count}));
     s.length += count;
     done += count;
-    if (!rows_.empty()) {
-      R1_ASSIGN_OR_RETURN(const float* logits, program_.device().logits(int64_t(rows_.size())));
-      R1_RETURN_IF_ERROR(sink(first_row, int64_t(rows_.size()), logits));
-    }
+    if (!rows_.empty())
+      R1_RETURN_IF_ERROR(rows_done(first_row, int64_t(rows_.size())));
   }
   return Status();
 }
 
-Status Session::decode(std::span<const Next> nexts, const LogitSink& sink) {
+Status Session::decode_steps(std::span<const Next> nexts, const Choice* choices, const RowsDone& rows_done) {
   for (size_t i = 0; i < nexts.size(); ++i) {
     R1_RETURN_IF_ERROR(check(nexts[i].sequence));
     R1_RETURN_IF_ERROR(check_token(nexts[i].token));
@@ -157,7 +223,7 @@ Status Session::decode(std::span<const Next> nexts, const LogitSink& sink) {
     const artifact::Entry& entry = *program_.target().entries()->Get(number);
     size_t count =
         std::min<size_t>(nexts.size() - done, std::min(entry.max_tokens(), entry.max_logit_rows()));
-    ids_.clear(), positions_.clear(), slots_.clear(), rows_.clear();
+    ids_.clear(), positions_.clear(), slots_.clear(), rows_.clear(), choices_.clear();
     int64_t context = 0;
     for (size_t i = 0; i < count; ++i) {
       const Next& n = nexts[done + i];
@@ -166,12 +232,15 @@ Status Session::decode(std::span<const Next> nexts, const LogitSink& sink) {
       slots_.push_back(n.sequence);
       rows_.push_back(int32_t(i));
       context = std::max(context, length(n.sequence) + 1);
+      if (choices)
+        choices_.add(choices[done + i]);
     }
+    if (!choices)
+      choices_.add_none(int64_t(count));
     R1_RETURN_IF_ERROR(step(number, {int64_t(count), int64_t(count), context}));
     for (size_t i = 0; i < count; ++i)
       ++sequences_[size_t(nexts[done + i].sequence)].length;
-    R1_ASSIGN_OR_RETURN(const float* logits, program_.device().logits(int64_t(count)));
-    R1_RETURN_IF_ERROR(sink(int64_t(done), int64_t(count), logits));
+    R1_RETURN_IF_ERROR(rows_done(int64_t(done), int64_t(count)));
     done += count;
   }
   return Status();

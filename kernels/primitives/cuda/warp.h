@@ -65,6 +65,15 @@ R1_DEVICE u32 warp_max(u32 v) { return __reduce_max_sync(kAllLanes, v); }
 
 #endif
 
+// Exact for sums below 2^64: pieces of 27 bits add up in 32.
+R1_DEVICE u64 warp_sum(u64 v R1_AND_PLACE) {
+  constexpr u32 kPiece = (1u << 27) - 1;
+  u64 sum = 0;
+  R1_UNROLL for (int bit = 0; bit < 64; bit += 27) sum +=
+      u64(cuda::warp_sum(u32(v >> bit) & kPiece R1_PASS_PLACE)) << bit;
+  return sum;
+}
+
 // `shared` holds one T a warp. Warps are added in their order by every thread, which costs one barrier less
 // than a second tree; the last barrier lets the caller use `shared` again at once.
 template <class T> R1_DEVICE T block_sum(T v, T* shared R1_AND_PLACE) {

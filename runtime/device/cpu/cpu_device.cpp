@@ -126,6 +126,12 @@ public:
     return reinterpret_cast<const float*>(io(IoSlot::Logits));
   }
 
+  Result<std::span<const int32_t>> chosen(int64_t rows) override {
+    if (rows < 0 || uint64_t(rows) > sizes_.rows)
+      return fail(Code::kInternal, "%lld chosen ids asked for", (long long)rows);
+    return std::span(reinterpret_cast<const int32_t*>(io(IoSlot::Chosen)), size_t(rows));
+  }
+
   Status parallel(const std::function<void(int, int)>& body) override {
     // One wave of one tile a thread: a thread that comes late leaves its tile to another, which is what run() does too.
     struct Context {

@@ -69,6 +69,7 @@ public:
     R1_ASSIGN_OR_RETURN(arena_, DeviceMemory::allocate(*context_, memory_.arena, "activations"));
     R1_ASSIGN_OR_RETURN(io_, DeviceMemory::allocate(*context_, io_bytes_, "inputs and outputs"));
     R1_ASSIGN_OR_RETURN(staging_, PinnedMemory::allocate(*context_, input_bytes_));
+    R1_ASSIGN_OR_RETURN(chosen_, PinnedMemory::allocate(*context_, sizes_.io_bytes[int(IoSlot::Chosen)]));
     std::fill_n(staging_.data(), input_bytes_, uint8_t(0));
     dirty_ = input_bytes_;
     for (const artifact::Entry* e : *target_.entries())
@@ -101,10 +102,21 @@ public:
   }
 
   Result<const float*> logits(int64_t rows) override {
-    if (rows < 0 || rows > rows_)
-      return fail(Code::kInternal, "%lld rows of logits asked for, the last step has %lld", (long long)rows,
-                  (long long)rows_);
+    R1_RETURN_IF_ERROR(check_rows(rows));
+    R1_RETURN_IF_ERROR(failed_);
+    if (rows > rows_here_) {
+      Status s = fetch_logits(uint64_t(rows));
+      if (s.code() == Code::kDevice)
+        failed_ = s;
+      R1_RETURN_IF_ERROR(s);
+      rows_here_ = rows;
+    }
     return reinterpret_cast<const float*>(logits_.data());
+  }
+
+  Result<std::span<const int32_t>> chosen(int64_t rows) override {
+    R1_RETURN_IF_ERROR(check_rows(rows));
+    return std::span(reinterpret_cast<const int32_t*>(chosen_.data()), size_t(rows));
   }
 
   Status parallel(const std::function<void(int, int)>&) override {
@@ -136,8 +148,9 @@ private:
   void plan() {
     sizes_ = sizes_of(reader_.index(), target_, options_);
     io_bytes_ = round256(kDimCount * sizeof(int32_t));
-    for (IoSlot s : {IoSlot::TokenIds, IoSlot::Positions, IoSlot::Slots, IoSlot::LogitRows, IoSlot::PageTable,
-                     IoSlot::Logits, IoSlot::Hidden}) {
+    for (IoSlot s :
+         {IoSlot::TokenIds, IoSlot::Positions, IoSlot::Slots, IoSlot::LogitRows, IoSlot::ChoiceOptions,
+          IoSlot::Draws, IoSlot::PageTable, IoSlot::Logits, IoSlot::Hidden, IoSlot::Chosen}) {
       if (s == IoSlot::Logits)
         input_bytes_ = io_bytes_;
       offset_[int(s)] = io_bytes_;
@@ -206,11 +219,11 @@ private:
     return Status();
   }
 
-  // Inputs in, the launches, logits out; all in one stream.
+  // Inputs in, the launches, ids out; all in one stream.
   Status step(PreparedEntry& entry, const StepShape& shape) {
     const Driver& driver = context_->driver;
     R1_RETURN_IF_ERROR(context_->enter());
-    R1_RETURN_IF_ERROR(reserve_logits(uint64_t(shape.logit_rows)));
+    rows_ = rows_here_ = 0;
     int32_t dims[kDimCount] = {int32_t(shape.tokens), int32_t(shape.logit_rows), int32_t(shape.context)};
     std::copy_n(reinterpret_cast<const uint8_t*>(dims), sizeof dims, staging_.data());
     dirty_ = std::max<uint64_t>(dirty_, sizeof dims);
@@ -226,13 +239,27 @@ private:
           break;
         }
     }
-    rows_ = shape.logit_rows;
-    if (rows_ > 0)
-      R1_CUDA(driver, cuMemcpyDtoHAsync, "copying logits from the GPU", logits_.data(),
-              io_.address() + offset_[int(IoSlot::Logits)], uint64_t(rows_) * row_bytes(), context_->stream);
+    if (shape.logit_rows > 0 && entry.index->chooses())
+      R1_CUDA(driver, cuMemcpyDtoHAsync, "copying chosen ids from the GPU", chosen_.data(),
+              io_.address() + offset_[int(IoSlot::Chosen)], uint64_t(shape.logit_rows) * 4, context_->stream);
     R1_RETURN_IF_ERROR(context_->finish("running a step"));
+    rows_ = shape.logit_rows;
     dirty_ = 0;
     return Status();
+  }
+
+  Status check_rows(int64_t rows) const {
+    if (rows >= 0 && rows <= rows_)
+      return Status();
+    return fail(Code::kInternal, "%lld rows of logits asked for, the last step has %lld", (long long)rows,
+                (long long)rows_);
+  }
+  Status fetch_logits(uint64_t rows) {
+    R1_RETURN_IF_ERROR(context_->enter());
+    R1_RETURN_IF_ERROR(reserve_logits(rows));
+    R1_CUDA(context_->driver, cuMemcpyDtoHAsync, "copying logits from the GPU", logits_.data(),
+            io_.address() + offset_[int(IoSlot::Logits)], rows * row_bytes(), context_->stream);
+    return context_->finish("copying logits from the GPU");
   }
 
   Status time_launches(PreparedEntry& entry, const Bucket& sizes, const StepShape& shape) {
@@ -279,11 +306,12 @@ private:
   Image image_;
   std::vector<DeviceMemory> weights_;
   DeviceMemory cache_, arena_, io_;
-  PinnedMemory staging_, logits_;
+  PinnedMemory staging_, logits_, chosen_;
   std::vector<PreparedEntry> entries_;
   std::vector<Event> marks_; // between launches that are timed
   uint64_t dirty_ = 0;       // staging_ differs from io_ below this offset only
   int64_t rows_ = 0;         // of logits, of the last step
+  int64_t rows_here_ = 0;    // of them, in logits_
   Status failed_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/primitives/cuda/base.h"
 #include "kernels/simt/launch.h"
+#include "test/unit/kernels/sanitized.h"
 #include "test/unit/kernels/support.h"
 
 namespace r1::cuda {
@@ -19,15 +20,6 @@ inline std::ostream& operator<<(std::ostream& out, const CudaRun& run) {
   return out << "order " << int(run.schedule.order) << " async " << int(run.schedule.async) << " seed "
              << run.schedule.seed << " blocks " << run.blocks;
 }
-
-// Under a sanitizer a kernel thread costs a hundred times as much, and what it looks for hardly depends on the order.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-inline constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 // Eager in order, then what finds races: priorities with lazy and with random copies, alone and persistent.
 inline std::vector<CudaRun> cuda_runs() {

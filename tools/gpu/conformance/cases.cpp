@@ -214,7 +214,8 @@ std::vector<Case> make_cases(uint64_t seed) {
   };
   add(conversions);
   add([](Random& r) { return plain("memory", 64, random_bytes(r, 64 * 128 * 32), 64 * 128 * 160, r); });
-  add([](Random& r) { return plain("warp", 32, random_bytes(r, 32 * 256 * 8), 32 * 256 * 80, r); });
+  add([](Random& r) { return plain("warp", 32, random_bytes(r, 32 * 256 * 8), 32 * 256 * 88, r); });
+  add([](Random& r) { return plain("atomic", 32, random_bytes(r, 32 * 1024), 32 * 128 * 12, r); });
   add(functions);
   add([](Random& r) { return plain("copy_async", 32, random_bytes(r, 32 * 2048), 32 * 2048, r); });
   add([](Random& r) { return plain("copy_ring", 32, random_bytes(r, 32 * 12 * 2048), 32 * 512, r); });

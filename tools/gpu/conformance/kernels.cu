@@ -2,6 +2,7 @@
 // compares between a device and the host's model. NVRTC makes a cubin of it, a C++ compiler with -DR1_SIMT the model.
 //
 // Unless said otherwise a kernel runs 128 threads, buffer 0 holds words to read and buffer 1 words to write, kWords for each thread.
+#include "kernels/primitives/cuda/atomic.h"
 #include "kernels/primitives/cuda/copy_async.h"
 #include "kernels/primitives/cuda/launch.h"
 #include "kernels/primitives/cuda/math.h"
@@ -60,13 +61,13 @@ struct Memory : Block<> {
   }
 };
 
-// in: two words; out: 20.
+// in: two words; out: 22.
 struct Warp : Block<256, 256> {
   R1_DEVICE static void tile(const Arguments& a, int tile, u8* shared) {
     const int i = global_thread(tile);
     const u32 v = a.in<u32>(0)[i * 2], w = a.in<u32>(0)[i * 2 + 1];
     const float x = float(int(v)) * 0x1p-20f; // a number, of any sign
-    u32* out = a.out<u32>(1) + i * 20;
+    u32* out = a.out<u32>(1) + i * 22;
     out[0] = shuffle(v, int(w % 32));
     out[1] = shuffle_xor(v, 5);
     out[2] = shuffle_xor(v, 31);
@@ -87,6 +88,30 @@ struct Warp : Block<256, 256> {
     out[17] = u32(warp_index()) << 16 | u32(lane_index());
     out[18] = u32(thread_count()) << 16 | u32(grid_size());
     out[19] = u32(block_index()) << 16 | u32(thread_index());
+    const u64 wide = warp_sum((u64(v) << 32 | w) >> 5); // of 32 lanes: below 2^64
+    out[20] = u32(wide);
+    out[21] = u32(wide >> 32);
+  }
+};
+
+// in: two words; out: three. Many threads add to few places.
+struct Atomic : Block<16 * 12> {
+  R1_DEVICE static void tile(const Arguments& a, int tile, u8* shared) {
+    const int i = global_thread(tile), place = thread_index() % 16;
+    u64* wide = reinterpret_cast<u64*>(shared);
+    u32* narrow = reinterpret_cast<u32*>(wide + 16);
+    if (thread_index() < 16)
+      wide[place] = 0, narrow[place] = 0;
+    sync_block();
+    const u32 v = a.in<u32>(0)[i * 2], w = a.in<u32>(0)[i * 2 + 1];
+    atomic_add_shared(narrow + v % 5, w);
+    atomic_add_shared(wide + w % 3, u64(v) << 20 | w);
+    atomic_add_shared(wide + 8, u64(w));
+    sync_block();
+    u32* out = a.out<u32>(1) + i * 3;
+    out[0] = narrow[place];
+    out[1] = u32(wide[place]);
+    out[2] = u32(wide[place] >> 32);
   }
 };
 

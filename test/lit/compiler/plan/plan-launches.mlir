@@ -101,3 +101,19 @@ func.func @decode(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, 
       }
   return %y : tensor<?x24xf32>
 }
+
+// -----
+
+// Logits go out and are read again: they have no place in the arena. What a step says of the choice comes in (slots 7 and 8), ids go out (9).
+// CHECK: plan.kernel @sample__f32__v24 "sample"
+// CHECK: plan.entry @decode tokens 3 logit_rows 3 arena 0 {
+// CHECK-NEXT: plan.launch @embed{{.*}} [#plan.arg<"io", 0, 0>, #plan.arg<"io", 5, 0>] {{.*}} after true
+// CHECK-NEXT: plan.launch @sample{{.*}} [#plan.arg<"io", 5, 0>, #plan.arg<"io", 7, 0>, #plan.arg<"io", 8, 0>, #plan.arg<"io", 9, 0>] grid [1, 1] after true
+func.func @decode(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>,
+                  %c: !r1.cache<layers = 2, kv_lora = 64, rope = 32>, %o: tensor<?x4xi32>, %d: tensor<?x2xi32>)
+    -> (tensor<?x24xf32>, !r1.cache<layers = 2, kv_lora = 64, rope = 32>, tensor<?xi32>) attributes {r1.max_tokens = 3, r1.max_logit_rows = 3} {
+  %l = kern.dispatch "embed" {cols = 24}(%ids) fixed [1, 1] grid [0, 1] rows 0 fusions [] cost {} : (tensor<?xi32>) -> tensor<?x24xf32> holes []
+  %i = kern.dispatch "sample" {stride = 32, vocab = 24}(%l, %o, %d) fixed [3, 1] grid [1, 1] rows 1 fusions [] cost {}
+      : (tensor<?x24xf32>, tensor<?x4xi32>, tensor<?x2xi32>) -> tensor<?xi32> holes []
+  return %l, %c, %i : tensor<?x24xf32>, !r1.cache<layers = 2, kv_lora = 64, rope = 32>, tensor<?xi32>
+}

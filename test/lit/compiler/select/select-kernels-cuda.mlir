@@ -83,7 +83,8 @@ module attributes {r1.machine = "cuda", r1.chip = 86 : i64} {
 
 // -----
 
-// Experts' tiles follow the rows an expert meets on average: 512 tokens with 2 of 8 experts are 128 rows each, 4 tokens one.
+// Experts' tiles follow the rows an expert meets on average: 512 tokens with 2 of 8 experts are 128 rows each, 4 tokens one. Without warp
+// groups a tile walks an expert's rows.
 // Every block of 16 of the router's experts reads 4 tokens where there are many.
 // CHECK-LABEL: @many
 // CHECK: kern.dispatch "router_logits" {experts = 8 : i64, {{.*}}tile_tokens = 4 : i64{{.*}} fixed [2, 1] grid [0, 4, -1, 1] rows 0
@@ -95,7 +96,7 @@ module attributes {r1.machine = "cuda", r1.chip = 86 : i64} {
 // CHECK-LABEL: @few
 // CHECK: kern.dispatch "router_logits" {{{.*}}tile_tokens = 1 : i64{{.*}} grid [0, 1, -1, 1] rows 0
 // CHECK: kern.dispatch "grouped_gemm_f8" {{{.*}}max_active = 8 : i64, n = 80 : i64, tile_m = 16 : i64, tile_n = 16 : i64{{.*}} fixed [4, 0] grid [-1, 8, -1, 5]
-module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
+module attributes {r1.machine = "cuda", r1.chip = 89 : i64} {
   func.func @many(%x: tensor<?x32xbf16>, %h: tensor<?x32xf32>) -> tensor<?x2x80xbf16> attributes {r1.max_tokens = 512} {
     %gate = r1.weight "gate" : tensor<8x32xbf16>
     %l = r1.router_logits %h, %gate : (tensor<?x32xf32>, tensor<8x32xbf16>) -> tensor<?x8xf32>
@@ -117,5 +118,61 @@ module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
     %y = r1.expert_linear %x, %i, %up scale %s
         : (tensor<?x32xbf16>, tensor<?x2xi32>, tensor<8x80x32xf8E4M3FN>, tensor<8x1x1xf32>) -> tensor<?x2x80xbf16>
     return %y : tensor<?x2x80xbf16>
+  }
+}
+
+// -----
+
+// On sm_90a warp groups multiply blocks of an expert's rows, 64 where it has fewer on average, and the copy engine reads the weights through a
+// map: 136 rows of 96 columns take 128. A launch has a block for each full one and one for each expert: (1024 + 8 * 127) / 128 = 15, (240 + 8 *
+// 63) / 64 = 11. 128 columns are an f8 tile's most, or 64 of gate and up each.
+// CHECK-LABEL: @average_128
+// CHECK: kern.dispatch "grouped_gemm_hopper_f8" {{{.*}}max_active = 8 : i64, n = 136 : i64, tile_m = 128 : i64, tile_n = 128 : i64{{.*}} fixed [4, 0] grid [-1, 15, -1, 2] {{.*}}maps = [#kern.tensor_map<argument = 1, type = f8E4M3FN, extents = [128, 136, 8], strides = [128, 17408], box = [128, 128, 1], swizzle = 0>]
+// CHECK-LABEL: @average_30
+// CHECK: kern.dispatch "grouped_gemm_hopper_bf16" {accumulators = 2 : i64, {{.*}}n = 136 : i64, tile_m = 64 : i64, tile_n = 128 : i64{{.*}} fixed [3, 0] grid [-1, 11, -1, 2] {{.*}}maps = [#kern.tensor_map<argument = 1, type = bf16, extents = [128, 136, 16], strides = [256, 34816], box = [64, 128, 1], swizzle = 128>]
+// Columns are what wgmma takes: at 64 rows each group half of 128, not of 96.
+// CHECK-LABEL: @narrow
+// CHECK: kern.dispatch "grouped_gemm_hopper_bf16" {{{.*}}n = 72 : i64, tile_m = 64 : i64, tile_n = 128 : i64
+// CHECK-LABEL: @average_16
+// CHECK: kern.dispatch "grouped_gemm_bf16" {{{.*}}tile_m = 16 : i64, tile_n = 16 : i64{{.*}} grid [-1, 8, -1, 9]
+module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
+  func.func @average_128(%x: tensor<?x96xbf16>, %l: tensor<?x8xf32>) -> tensor<?x2x136xbf16> attributes {r1.max_tokens = 512} {
+    %i, %p = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = false, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+    %w = r1.expert_weight "experts." ".w" : tensor<8x136x96xf8E4M3FN>
+    %s = r1.expert_weight "experts." ".w.scale" : tensor<8x2x1xf32>
+    %y = r1.expert_linear %x, %i, %w scale %s
+        : (tensor<?x96xbf16>, tensor<?x2xi32>, tensor<8x136x96xf8E4M3FN>, tensor<8x2x1xf32>) -> tensor<?x2x136xbf16>
+    return %y : tensor<?x2x136xbf16>
+  }
+  func.func @average_30(%x: tensor<?x96xbf16>, %l: tensor<?x8xf32>) -> tensor<?x2x136xbf16> attributes {r1.max_tokens = 120} {
+    %i, %p = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = false, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+    %a = r1.expert_weight "experts." ".gate" : tensor<8x136x96xbf16>
+    %b = r1.expert_weight "experts." ".up" : tensor<8x136x96xbf16>
+    %f = r1.fused ["gate-up-silu-mul"](%x, %i, %a, %b)
+        : (tensor<?x96xbf16>, tensor<?x2xi32>, tensor<8x136x96xbf16>, tensor<8x136x96xbf16>) -> tensor<?x2x136xbf16> {
+    ^bb0(%c: tensor<?x96xbf16>, %j: tensor<?x2xi32>, %d: tensor<8x136x96xbf16>, %e: tensor<8x136x96xbf16>):
+      %g = r1.expert_linear %c, %j, %d : (tensor<?x96xbf16>, tensor<?x2xi32>, tensor<8x136x96xbf16>) -> tensor<?x2x136xf32>
+      %u = r1.expert_linear %c, %j, %e : (tensor<?x96xbf16>, tensor<?x2xi32>, tensor<8x136x96xbf16>) -> tensor<?x2x136xf32>
+      %y = r1.silu_mul %g, %u : tensor<?x2x136xf32>
+      %r = r1.cast %y : (tensor<?x2x136xf32>) -> tensor<?x2x136xbf16>
+      r1.yield %r : tensor<?x2x136xbf16>
+    }
+    return %f : tensor<?x2x136xbf16>
+  }
+  func.func @narrow(%x: tensor<?x96xbf16>, %l: tensor<?x8xf32>) -> tensor<?x2x72xbf16> attributes {r1.max_tokens = 120} {
+    %i, %p = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = false, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+    %w = r1.expert_weight "experts." ".w" : tensor<8x72x96xbf16>
+    %y = r1.expert_linear %x, %i, %w : (tensor<?x96xbf16>, tensor<?x2xi32>, tensor<8x72x96xbf16>) -> tensor<?x2x72xbf16>
+    return %y : tensor<?x2x72xbf16>
+  }
+  func.func @average_16(%x: tensor<?x96xbf16>, %l: tensor<?x8xf32>) -> tensor<?x2x136xbf16> attributes {r1.max_tokens = 64} {
+    %i, %p = r1.router_gate %l {group_score = #r1.group_score<none>, groups = 1, normalize = false, scale = 1.0 : f64,
+        scoring = #r1.scoring<softmax>, topk_group = 1} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+    %w = r1.expert_weight "experts." ".w" : tensor<8x136x96xbf16>
+    %y = r1.expert_linear %x, %i, %w : (tensor<?x96xbf16>, tensor<?x2xi32>, tensor<8x136x96xbf16>) -> tensor<?x2x136xbf16>
+    return %y : tensor<?x2x136xbf16>
   }
 }

@@ -107,6 +107,20 @@ func.func @embed_and_gather(%ids: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor
 
 // -----
 
+// A token is chosen from each row of logits; the stride is the logits'.
+// CHECK-LABEL: @sample
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x24xf32>, %[[ROWS:[a-z0-9]+]]: tensor<?xi32>, %[[O:[a-z0-9]+]]: tensor<?x4xi32>, %[[D:[a-z0-9]+]]: tensor<?x2xi32>
+// CHECK: %[[L:.*]] = kern.dispatch "gather"
+// CHECK: kern.dispatch "sample" {stride = 32 : i64, vocab = 24 : i64}(%[[L]], %[[O]], %[[D]]) fixed [3, 1] grid [1, 1] rows 1 fusions []
+// CHECK-SAME: -> tensor<?xi32> holes []
+func.func @sample(%x: tensor<?x24xf32>, %rows: tensor<?xi32>, %o: tensor<?x4xi32>, %d: tensor<?x2xi32>) -> tensor<?xi32> attributes {r1.max_tokens = 4} {
+  %l = r1.gather_rows %x, %rows : (tensor<?x24xf32>, tensor<?xi32>) -> tensor<?x24xf32>
+  %i = r1.sample %l, %o, %d : (tensor<?x24xf32>, tensor<?x4xi32>, tensor<?x2xi32>) -> tensor<?xi32>
+  return %i : tensor<?xi32>
+}
+
+// -----
+
 // A function without r1.max_tokens is no step of the main path and stays as it is.
 // CHECK-LABEL: @mtp
 // CHECK: r1.add

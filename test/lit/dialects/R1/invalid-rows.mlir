@@ -178,3 +178,19 @@ func.func @yield_outside(%x: tensor<?x32xf32>) {
   // expected-error @+1 {{expects parent op 'r1.fused'}}
   r1.yield %x : tensor<?x32xf32>
 }
+
+// -----
+
+func.func @sample_c1(%l: tensor<?x32xf32>, %o: tensor<?x3xi32>, %d: tensor<?x2xi32>) -> tensor<?xi32> {
+  // expected-error @+1 {{sample_c1: expected options [R, 4] and draws [R, 2], found 'tensor<?x3xi32>' and 'tensor<?x2xi32>'}}
+  %i = r1.sample %l, %o, %d : (tensor<?x32xf32>, tensor<?x3xi32>, tensor<?x2xi32>) -> tensor<?xi32>
+  return %i : tensor<?xi32>
+}
+
+// -----
+
+func.func @sample_c2(%l: tensor<?x8388608xf32>, %o: tensor<?x4xi32>, %d: tensor<?x2xi32>) -> tensor<?xi32> {
+  // expected-error @+1 {{sample_c2: a row has 8388608 logits, expected fewer than 2^23}}
+  %i = r1.sample %l, %o, %d : (tensor<?x8388608xf32>, tensor<?x4xi32>, tensor<?x2xi32>) -> tensor<?xi32>
+  return %i : tensor<?xi32>
+}

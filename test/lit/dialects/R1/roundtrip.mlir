@@ -103,6 +103,13 @@ func.func @attention(%q: tensor<?x256xf32>, %latent: tensor<?x64xf32>, %key: ten
   return %o, %e, %c : tensor<?x128xf32>, tensor<?x128xf32>, !cache
 }
 
+// CHECK-LABEL: @sample
+func.func @sample(%l: tensor<?x32xf32>, %o: tensor<?x4xi32>, %d: tensor<?x2xi32>) -> tensor<?xi32> {
+  // CHECK: r1.sample %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x32xf32>, tensor<?x4xi32>, tensor<?x2xi32>) -> tensor<?xi32>
+  %i = r1.sample %l, %o, %d : (tensor<?x32xf32>, tensor<?x4xi32>, tensor<?x2xi32>) -> tensor<?xi32>
+  return %i : tensor<?xi32>
+}
+
 // CHECK-LABEL: @fused
 func.func @fused(%x: tensor<?x32xf32>, %y: tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xbf16>) {
   // CHECK: %[[F:.*]]:2 = r1.fused ["residual-norm", "cast-into-producer"](%{{.*}}, %{{.*}}) : (tensor<?x32xf32>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xbf16>) {

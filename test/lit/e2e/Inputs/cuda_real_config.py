@@ -33,19 +33,32 @@ for number, jobs in enumerate("21"):
         bytes_of.append(file.read())
 e2e.expect(bytes_of[0] == bytes_of[1], "two jobs and one, each with an empty cache, give different bytes")
 
-described = json.loads(e2e.must("r1c", "inspect", "--json", artifact)[0])
-[made] = described["targets"]
+
+def inspected(artifact):
+    """The one target of an artifact, whose kernels all fit a block without a spill."""
+    [made] = json.loads(e2e.must("r1c", "inspect", "--json", artifact)[0])["targets"]
+    for kernel in made["kernels"]:
+        e2e.expect(kernel["spill_bytes"] == 0 and kernel["stack_bytes"] == 0, f"{kernel} spills")
+        e2e.expect(kernel["registers"] * kernel["threads"] <= 65536 and kernel["shared_bytes"] <= 227 << 10, f"{kernel} fits no block")
+        e2e.expect(kernel["code_offset"] + kernel["code_bytes"] <= made["image"]["bytes"], f"{kernel} lies outside the image")
+    return made
+
+
+made = inspected(artifact)
 kernels = made["kernels"]
 print(f"{len(kernels)} kernels, {made['image']['bytes']} bytes of code, at most {max(k['registers'] for k in kernels)} registers, "
       f"{max(k['shared_bytes'] for k in kernels)} bytes of shared memory")
 e2e.expect(made["device"] == "Cuda" and f"sm_{made['processor'][3:]}" == target, f"{made['device']} {made['processor']}")
 e2e.expect(len(kernels) <= 64 and len({k["symbol"] for k in kernels}) == len(kernels), f"{len(kernels)} kernels")
-for kernel in kernels:
-    e2e.expect(kernel["spill_bytes"] == 0 and kernel["stack_bytes"] == 0, f"{kernel} spills")
-    e2e.expect(kernel["registers"] * kernel["threads"] <= 65536 and kernel["shared_bytes"] <= 227 << 10, f"{kernel} fits no block")
-    e2e.expect(kernel["code_offset"] + kernel["code_bytes"] <= made["image"]["bytes"], f"{kernel} lies outside the image")
 table = e2e.must("r1c", "inspect", artifact)[0].decode()
 e2e.expect(all(f"{k['registers']} registers, {k['shared_bytes']} B shared" in table for k in kernels), "the table lacks a kernel's numbers")
 kinds = [(e["kind"], e["max_tokens"]) for e in made["entries"]]
 e2e.expect(("Decode", 16) in kinds and any(kind == "Prefill" for kind, _ in kinds), f"entries: {kinds}")
 e2e.must("r1run", "check", artifact)
+
+# Chunks in which experts meet so many rows that they have other kernels.
+large = f"{folder}/large.r1a"
+e2e.must("r1c", "compile", source, "--weights=none", "--target", target, "--prefill-chunk", "4096", "-o", large, "--kernel-cache", f"{folder}/cache0")
+experts = [k["symbol"] for k in inspected(large)["kernels"] if k["symbol"].startswith("grouped_gemm") and "_m128_" in k["symbol"]]
+print(f"at 4096 tokens: {experts}")
+e2e.expect(len(experts) == 2 and all("hopper" in name for name in experts) == (target == "sm_90a"), f"experts' kernels: {experts}")

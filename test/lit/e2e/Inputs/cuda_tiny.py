@@ -16,8 +16,9 @@ e2e.must("r1run", "check", artifact)
 results = []
 
 
-def said(where, prompt, env=None):
-    return e2e.must("r1run", "generate", artifact, "--target", where, "--temperature", "0", "--prompt", prompt, env=env)[0].decode()
+def said(where, prompt, env=None, temperature="0"):
+    return e2e.must("r1run", "generate", artifact, "--target", where, "--temperature", temperature, "--seed", "7", "--prompt", prompt,
+                    env=env)[0].decode()
 
 
 def greedy(prompt):
@@ -25,6 +26,14 @@ def greedy(prompt):
     e2e.expect("</think>" in expected, f"the CPU shows no reasoning: {expected!r}")
     for _, env in e2e.ways_to_run(target):
         text = said(target, prompt, env)
+        e2e.expect(text == expected, f"{env}: {text!r}, the CPU says {expected!r}")
+
+
+def drawn(prompt, temperature):
+    """A seed says the same everywhere: the choice is exact, and the logits are nearly so."""
+    expected = said("cpu:native", prompt, temperature=temperature)
+    for _, env in e2e.ways_to_run(target):
+        text = said(target, prompt, env, temperature)
         e2e.expect(text == expected, f"{env}: {text!r}, the CPU says {expected!r}")
 
 
@@ -49,6 +58,8 @@ def inspected():
     for kernel in gpu["kernels"]:
         e2e.expect(kernel["threads"] % 32 == 0 and kernel["threads"] > 0 and kernel["shared_bytes"] >= 0, f"{kernel}")
         e2e.expect(kernel["registers"] is None and kernel["spill_bytes"] is None, f"{kernel} has registers")
+    warp_groups = [kernel["symbol"] for kernel in gpu["kernels"] if kernel["symbol"].startswith("grouped_gemm_hopper")]
+    e2e.expect(bool(warp_groups) == target.endswith("sm_90a"), f"experts' kernels of warp groups: {warp_groups}")
     e2e.expect(all("scratch_bytes" in k and "registers" not in k for k in cpu["kernels"]), "a CPU's kernels have registers")
     e2e.expect(" threads, " in e2e.must("r1c", "inspect", artifact)[0].decode(), "the table does not tell threads")
 
@@ -57,6 +68,8 @@ e2e.attempt(results, "inspect", inspected)
 prompts = ["What is 27 plus 58?", "What is 3 plus 4?", "What is 99 plus 1?"]
 for prompt in prompts:
     e2e.attempt(results, prompt, lambda: greedy(prompt))
+for temperature in ("0.6", "1"):
+    e2e.attempt(results, f"temperature {temperature}", lambda: drawn(prompts[0], temperature))
 line = json.dumps({"text": prompts[0] + " " + said("cpu:native", prompts[0])}) + "\n"
 ids = json.loads(e2e.must("r1run", "tokenize", artifact, stdin=line.encode())[0])["ids"]
 with open(tokens, "w", encoding="utf-8") as file:

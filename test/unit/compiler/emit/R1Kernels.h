@@ -85,6 +85,7 @@ inline std::vector<KernelSource> r1Kernels(Bodies& bodies) {
     add(name, words(router), {});
   for (const char* name : {"mla_decode", "mla_combine", "mla_prefill"})
     add(name, words(mla), {});
+  add("sample", words(SampleParams{129280, 129280}), {});
   return sources;
 }
 

@@ -199,6 +199,19 @@ TEST(ImportModel, LogitsAreComputedForTheAskedRowsOnly) {
   EXPECT_EQ(gather[0].getRows(), r1.module->lookupSymbol<mlir::func::FuncOp>("prefill").getArgument(2));
 }
 
+TEST(ImportModel, EveryStepChoosesFromItsLogits) {
+  Imported r1(with(tinyR1(), {{"num_nextn_predict_layers", 1}}), /*withMtp=*/true);
+  for (const char* entry : {"prefill", "decode"}) {
+    auto samples = r1.all<ir::SampleOp>(entry);
+    ASSERT_EQ(samples.size(), 1u);
+    auto results = r1.all<mlir::func::ReturnOp>(entry)[0].getOperands();
+    ASSERT_EQ(results.size(), 3u) << "logits, cache, ids";
+    EXPECT_EQ(samples[0].getLogits(), results[0]);
+    EXPECT_EQ(samples[0].getIds(), results[2]);
+  }
+  EXPECT_TRUE(r1.all<ir::SampleOp>("mtp_3").empty());
+}
+
 // The MTP layer is no decoder layer of the main path, and puts the embedding's half first (vLLM
 // deepseek_mtp).
 TEST(ImportModel, MtpStandsBesideTheModel) {

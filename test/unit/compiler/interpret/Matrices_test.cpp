@@ -183,5 +183,24 @@ TEST(Gate, TiesGoToTheLowerIndex) {
             (std::vector<int32_t>{1, 2}));
 }
 
+// Greedy takes the lower of two equals; top-k 1 draws it, whatever the draw; a row that wants no id gets none, nor does NaN.
+TEST(Matrices, SampleChoosesByRow) {
+  Program program(
+      R"(func.func @f(%l: tensor<?x3xf32>, %o: tensor<?x4xi32>, %d: tensor<?x2xi32>) -> tensor<?xi32> {
+    %i = r1.sample %l, %o, %d : (tensor<?x3xf32>, tensor<?x4xi32>, tensor<?x2xi32>) -> tensor<?xi32>
+    return %i : tensor<?xi32>
+  })");
+  const int32_t one = 0x3ff00000; // the high half of 1.0
+  RuntimeValue options = ints({4, 4}, {0, 0, 0, 0, 0, one, 1, 0, 0, one, -1, 0, 0, 0, 0, 0}),
+               draws = ints({4, 2}, {0, 0, -1, 0x1fffff, 0, 0, 0, 0}),
+               logits = floats({4, 3}, {1, 2, 2, 3, 3, 1, 1, 2, 3, 1, NAN, 2});
+  auto results = program.run({logits, options, draws});
+  ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+  EXPECT_EQ(std::get<IntTensorPtr>(results->front())->data, (std::vector<int32_t>{1, 0, -1, -1}));
+  EXPECT_NE(
+      program.errorOf({logits, ints({1, 4}, {0, 0, 0, 0}), draws}).find("options has 1 rows, expected 4"),
+      std::string::npos);
+}
+
 } // namespace
 } // namespace r1::interpret::test

@@ -1,7 +1,7 @@
 // gemm on sm_90a, its copy engine and warp groups modelled, agrees with the reference under every order.
 #include "kernels/gemm/cuda_hopper.h"
 #include "kernels/gemm/cuda_hopper_f8.h"
-#include "kernels/simt/tensor_map.h"
+#include "test/unit/kernels/cuda_maps.h"
 #include "test/unit/kernels/gemm/cuda_support.h"
 
 namespace r1::test {
@@ -19,27 +19,11 @@ struct Maps {
   Maps(Product& product, void* x, uint64_t x_element, uint64_t x_stride, uint64_t x_batch_stride) {
     const Case& c = product.c;
     const uint64_t element = product.w.f8 ? 1 : 2, row = product.w.row_bytes();
-    encode(map[0], x, x_element, {uint64_t(c.k), uint64_t(c.batch), uint64_t(c.rows)},
-           {x_batch_stride * x_element, x_stride * x_element}, {uint32_t(128 / x_element), 1, 128}, true);
-    encode(map[1], product.w.packed.data(), element,
-           {row / element, uint64_t(c.n), uint64_t(c.batch * c.accumulators)}, {row, row * c.n},
-           {uint32_t(128 / element), uint32_t(c.tile_n), 1}, x_element == element);
-  }
-
-  static void encode(r1::cuda::TensorMap& map, void* address, uint64_t element,
-                     const std::vector<uint64_t>& dims, const std::vector<uint64_t>& strides,
-                     const std::vector<uint32_t>& box, bool swizzle) {
-    const uint32_t ones[3] = {1, 1, 1};
-    simt::TensorMapFacts facts;
-    facts.data_type = element == 1 ? 0 : 9;
-    facts.rank = 3;
-    facts.address = address;
-    facts.dims = dims.data();
-    facts.strides = strides.data();
-    facts.box = box.data();
-    facts.element_strides = ones;
-    facts.swizzle = swizzle ? 3 : 0;
-    EXPECT_EQ(simt::encode_tensor_map(&map, facts), "");
+    encode_map(map[0], x, x_element, {uint64_t(c.k), uint64_t(c.batch), uint64_t(c.rows)},
+               {x_batch_stride * x_element, x_stride * x_element}, {uint32_t(128 / x_element), 1, 128}, true);
+    encode_map(map[1], product.w.packed.data(), element,
+               {row / element, uint64_t(c.n), uint64_t(c.batch * c.accumulators)}, {row, row * c.n},
+               {uint32_t(128 / element), uint32_t(c.tile_n), 1}, x_element == element);
   }
 };
 

@@ -19,7 +19,7 @@ TEST(Validate, EveryFieldIsChecked) {
   auto launch = [](ArtifactT& a) -> LaunchT& { return *a.targets[0]->entries[0]->launches[0]; };
   auto last = [](ArtifactT& a) -> LaunchT& { return *a.targets[0]->entries[0]->launches.back(); };
   const std::vector<Case> cases = {
-      {"kernel", [&](ArtifactT& a) { launch(a).kernel = 4; }},
+      {"kernel", [&](ArtifactT& a) { launch(a).kernel = 5; }},
       {"arena",
        [&](ArtifactT& a) {
          last(a).arguments[0] = {Space::Arena, 0, a.targets[0]->entries[0]->arena_bytes};
@@ -27,7 +27,7 @@ TEST(Validate, EveryFieldIsChecked) {
       {"segment offset",
        [&](ArtifactT& a) { last(a).arguments[3] = {Space::Segment, 0, a.segments[0]->bytes}; }},
       {"segment index", [&](ArtifactT& a) { last(a).arguments[3] = {Space::Segment, 1, 0}; }},
-      {"io slot", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 7, 0}; }},
+      {"io slot", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 10, 0}; }},
       {"io offset", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 0, 4}; }},
       {"cache layer", [&](ArtifactT& a) { launch(a).arguments[4] = {Space::Cache, 2, 0}; }},
       {"space", [&](ArtifactT& a) { launch(a).arguments[0] = {Space(9), 0, 0}; }},
@@ -59,6 +59,7 @@ TEST(Validate, EveryFieldIsChecked) {
       {"max tokens", [](ArtifactT& a) { a.targets[0]->entries[0]->max_tokens = 0; }},
       {"max rows", [](ArtifactT& a) { a.targets[0]->entries[0]->max_logit_rows = 49; }},
       {"decode wider than batch", [](ArtifactT& a) { a.targets[0]->entries[2]->max_tokens = 6; }},
+      {"a choice without a launch", [](ArtifactT& a) { a.targets[0]->entries[1]->launches.pop_back(); }},
       {"arena size", [](ArtifactT& a) { a.targets[0]->entries[0]->arena_bytes = UINT64_MAX; }},
       {"vocab", [](ArtifactT& a) { a.model->vocab_size = 0; }},
       {"logits stride", [](ArtifactT& a) { a.model->logits_stride = a.model->vocab_size - 1; }},

@@ -37,7 +37,7 @@ TEST(Bench, FiguresAgreeWithOneAnother) {
   EXPECT_GT(r->bandwidth, 1e8);
   EXPECT_GT(r->matrix_rate, 1e8);
   EXPECT_EQ(r->weight_bytes_per_step, testing::kVocab * 4);
-  EXPECT_EQ(r->flops_per_token, 5000);
+  EXPECT_EQ(r->flops_per_token, 6000);
   EXPECT_NEAR(r->prefill_tokens_per_second * r->prefill_seconds, 100, 1e-6);
   EXPECT_NEAR(r->decode_tokens_per_second * r->decode_step_seconds, 3, 1e-6);
   EXPECT_NEAR(r->cache_bytes_per_step, 3 * 110.5 * 8, 1e-6);

@@ -32,6 +32,9 @@ TEST(Plan, SizesFollowTheOptions) {
   EXPECT_EQ(all.segments, 64u + testing::kVocab * 4);
   EXPECT_EQ(all.io_bytes[int(IoSlot::TokenIds)], testing::kPrefill * 4u);
   EXPECT_EQ(all.io_bytes[int(IoSlot::Logits)], testing::kPrefill * testing::kVocab * 4u);
+  EXPECT_EQ(all.io_bytes[int(IoSlot::ChoiceOptions)], testing::kPrefill * 16u);
+  EXPECT_EQ(all.io_bytes[int(IoSlot::Draws)], testing::kPrefill * 8u);
+  EXPECT_EQ(all.io_bytes[int(IoSlot::Chosen)], testing::kPrefill * 4u);
   DeviceOptions few;
   few.cache_sequences = 2;
   few.cache_tokens = 65;

@@ -46,10 +46,17 @@ static void logits(void* const* b, const int64_t* d, int64_t begin, int64_t end,
   }
 }
 
+// Buffers: logits, options, draws, chosen. The real kernel (kernels/sample/cpu.cpp).
+void r1_sample_fake(void* const*, const int64_t*, int64_t, int64_t, void*, const void*, const void*);
+static void sample(void* const* b, const int64_t* d, int64_t begin, int64_t end, void* scratch) {
+  const int64_t params[] = {kVocab, kVocab};
+  r1_sample_fake(b, d, begin, end, scratch, params, 0);
+}
+
 typedef void (*Kernel)(void* const*, const int64_t*, int64_t, int64_t, void*);
 const Kernel* r1_cpu_kernels(uint32_t abi, uint32_t* count);
 const Kernel* r1_cpu_kernels(uint32_t abi, uint32_t* count) {
-  static const Kernel kernels[] = {append_a, append_b, scan, logits};
+  static const Kernel kernels[] = {append_a, append_b, scan, logits, sample};
   *count = sizeof kernels / sizeof *kernels;
   return abi == 1 ? kernels : 0;
 }

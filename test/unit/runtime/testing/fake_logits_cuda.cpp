@@ -1,5 +1,5 @@
 // The machine code of the fake model for a simulated GPU, second module.
-#include "kernels/primitives/cuda/base.h"
+#include "kernels/sample/cuda.h"
 
 namespace {
 using r1::cuda::Arguments, r1::cuda::u8, r1::cuda::u32;
@@ -38,7 +38,16 @@ struct Fill {
       a.out<float>(0)[i] = scale > 0 ? float(i) * scale : scale < 0 ? -scale : 1.0f;
   }
 };
+
+// The real kernel of this family.
+struct Config {
+  static constexpr long long vocab = kVocab, stride = kVocab;
+};
+struct Holes {};
+using Choice = r1::cuda::Sample<Config, Holes>;
+static_assert(Choice::kThreads == 256 && Choice::kSharedBytes <= 8 << 10); // as in fake_model.cpp
 } // namespace
 
+R1_CUDA_KERNEL(fake_sample, Choice)
 R1_CUDA_KERNEL(fake_logits, Logits)
 R1_CUDA_KERNEL(fake_fill, Fill)

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "kernels/registry/sample_scratch.h"
 #include "runtime/artifact/writer.h"
 
 namespace r1::testing {
@@ -102,6 +103,10 @@ static std::unique_ptr<EntryT> entry(EntryKind kind, uint32_t tokens) {
   e->launches.push_back(
       launch(3, {arena(0), arena(1024), io(IoSlot::LogitRows), {Space::Segment, 0, 64}, io(IoSlot::Logits)},
              {{Dim::LogitRows, 1}, {Dim::Const, kVocab / 64}}, true, "lm_head"));
+  e->launches.push_back(
+      launch(4, {io(IoSlot::Logits), io(IoSlot::ChoiceOptions), io(IoSlot::Draws), io(IoSlot::Chosen)},
+             {{Dim::LogitRows, 1}}, true, "sample"));
+  e->chooses = true;
   return e;
 }
 
@@ -153,10 +158,10 @@ static std::unique_ptr<TargetT> target(Writer& writer, Device device) {
   target->device = device;
   std::vector<uint8_t> code = read_file(device == Device::Cpu ? R1C_FAKE_IMAGE : R1C_FAKE_CACHE_MODULE);
   uint64_t first = code.size(), second = 0;
-  for (const char* name : {"append_a", "append_b", "scan", "logits"}) {
+  for (const char* name : {"append_a", "append_b", "scan", "logits", "sample"}) {
     auto k = std::make_unique<KernelT>();
     k->name = k->family = name;
-    k->scratch_bytes = 64;
+    k->scratch_bytes = k->name == "sample" ? kernels::sample_scratch(kVocab).bytes : 64;
     target->kernels.push_back(std::move(k));
   }
   if (device == Device::Cpu) {
@@ -164,9 +169,9 @@ static std::unique_ptr<TargetT> target(Writer& writer, Device device) {
     target->features = {"sse2"};
   } else {
     target->processor = "sm_90a";
-    target->fill_kernel = 4;
+    target->fill_kernel = 5;
     target->kernels.push_back(std::make_unique<KernelT>());
-    target->kernels[4]->name = target->kernels[4]->family = "fill";
+    target->kernels[5]->name = target->kernels[5]->family = "fill";
     std::vector<uint8_t> more = read_file(R1C_FAKE_LOGITS_MODULE);
     code.insert(code.end(), more.begin(), more.end());
     second = more.size();
@@ -175,8 +180,10 @@ static std::unique_ptr<TargetT> target(Writer& writer, Device device) {
       k.symbol = "fake_" + k.name;
       k.code_offset = i < 3 ? 0 : first;
       k.code_bytes = i < 3 ? first : second;
-      k.threads = i < 3 ? 32 : 64;
-      k.shared_bytes = i == 3 ? 64 << 10 : 0; // more than the driver gives unasked
+      k.threads = i < 3 ? 32 : i == 4 ? 256 : 64;
+      k.shared_bytes = i == 3   ? 64 << 10
+                       : i == 4 ? 8 << 10
+                                : 0; // 64 KiB are more than the driver gives unasked
     }
   }
   auto image = writer.write_section(kImageAlignment, code);

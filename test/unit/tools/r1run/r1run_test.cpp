@@ -242,7 +242,7 @@ TEST_F(R1run, ASimulatedGpuGivesTheCpusText) {
   Ran cpu = run("generate" + command), gpu = run("generate --target sim:sm_90a" + command);
   EXPECT_EQ(gpu.code, 0) << gpu.err;
   EXPECT_EQ(gpu.out, cpu.out);
-  EXPECT_NE(run("info " + both).out.find("sim:sm_90a (sm_90a), 5 kernels"), std::string::npos);
+  EXPECT_NE(run("info " + both).out.find("sim:sm_90a (sm_90a), 6 kernels"), std::string::npos);
   EXPECT_EQ(run("check " + both).code, 0);
   Ran bench =
       run("bench --target sim:sm_90a --prompt-tokens 5 --new-tokens 2 --stream-mib 16 --profile " + both);

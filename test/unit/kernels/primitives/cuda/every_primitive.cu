@@ -1,5 +1,6 @@
 // Every primitive once, for NVRTC: each chip's compile shows that the device bodies are well formed and that ptxas
 // takes their PTX. What they compute is the emulator's and the hardware's to show.
+#include "kernels/primitives/cuda/atomic.h"
 #include "kernels/primitives/cuda/barrier.h"
 #include "kernels/primitives/cuda/copy_async.h"
 #include "kernels/primitives/cuda/launch.h"
@@ -57,6 +58,8 @@ struct Portable {
     f[5] += float(ballot(f[4] > 0)) + block_sum(f[3], reinterpret_cast<float*>(shared));
     f[6] += block_max(f[5], reinterpret_cast<float*>(shared)) + float(warp_max(lo));
     sync_threads(1, 64 * 2);
+    atomic_add_shared(reinterpret_cast<u32*>(shared) + lane, lo);
+    atomic_add_shared(reinterpret_cast<u64*>(shared) + lane, warp_sum(u64(hi)));
 
     float g[8];
     load_lanes(a.in<bf16>(4) + i * 8, a.dims[0], g);

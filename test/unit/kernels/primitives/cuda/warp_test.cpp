@@ -73,6 +73,20 @@ TEST(Warp, SumIsTheButterfly) {
   }
 }
 
+TEST(Warp, SumOf64Bits) {
+  static u64 out[128];
+  constexpr auto tile = [](const Arguments& a, int, u8*) {
+    a.out<u64>(0)[thread_index()] = warp_sum(0x7ffffffffffffffull - u64(thread_index()) * 0x10001);
+  };
+  ASSERT_EQ((run<Tile<tile>>({out})), "");
+  for (int i = 0; i < 128; ++i) {
+    u64 sum = 0;
+    for (int lane = 0; lane < 32; ++lane)
+      sum += 0x7ffffffffffffffull - u64(i / 32 * 32 + lane) * 0x10001;
+    EXPECT_EQ(out[i], sum);
+  }
+}
+
 TEST(Warp, MaxOfNumbersAndNan) {
   static float out[128];
   constexpr auto tile = [](const Arguments& a, int, u8*) {

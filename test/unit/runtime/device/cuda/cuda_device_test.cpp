@@ -115,7 +115,7 @@ TEST(CudaDevice, ProfileTimesEveryLaunch) {
   ASSERT_TRUE(program.ok()) << program.status().message();
   expect_right(**program);
   auto times = (*program)->device().take_profile(2);
-  ASSERT_EQ(times.size(), 5u);
+  ASSERT_EQ(times.size(), 6u);
   for (const LaunchTime& t : times) {
     EXPECT_EQ(t.calls, 3u) << "decode of 3, 2 and 3 sequences";
     EXPECT_GT(t.seconds, 0);
@@ -230,7 +230,7 @@ TEST(CudaDevice, ImagesThatDoNotFitTheIndex) {
   EXPECT_NE(s.message().find("CUDA_ERROR_INVALID_IMAGE"), std::string::npos) << s.message();
   s = open({.change = [](ArtifactT& a) {
         a.targets[0]->image->bytes -= 4096, a.targets[0]->kernels[3]->code_bytes -= 8192;
-        a.targets[0]->kernels[4]->code_bytes -= 8192;
+        a.targets[0]->kernels[4]->code_bytes -= 8192, a.targets[0]->kernels[5]->code_bytes -= 8192;
       }}).status();
   EXPECT_EQ(s.code(), Code::kCorrupt) << s.message();
   // Shared memory that this chip does not have.

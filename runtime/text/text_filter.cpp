@@ -1,4 +1,4 @@
-#include "runtime/sample/text_filter.h"
+#include "runtime/text/text_filter.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // However a text is cut into pieces, the filter releases the same text and finds the same string.
-#include "runtime/sample/text_filter.h"
+#include "runtime/text/text_filter.h"
 
 #include <gtest/gtest.h>
 #include <random>
