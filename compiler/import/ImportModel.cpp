@@ -224,6 +224,7 @@ void GraphBuilder::entry(StringRef name, int64_t maxTokens, int64_t maxLogitRows
   function->setAttr("r1.max_tokens", builder.getI64IntegerAttr(maxTokens));
   function->setAttr("r1.max_logit_rows", builder.getI64IntegerAttr(maxLogitRows));
   function->setAttr("r1.max_context", builder.getI64IntegerAttr(limits.maxContext));
+  function->setAttr("r1.max_batch", builder.getI64IntegerAttr(limits.maxBatch));
   Value x = ir::EmbedOp::create(builder, at("embed_tokens"), activation(config.hiddenSize), ids,
                                 weight("model.embed_tokens.weight"));
   for (int64_t i = 0; i < config.numLayers; ++i)

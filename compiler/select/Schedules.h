@@ -73,11 +73,31 @@ inline int64_t routerTokens(Machine machine, int64_t tokens) {
   return machine == Machine::Cuda && tokens >= 64 ? 4 : 1;
 }
 
-/// Tokens of context that one tile of decode attention covers; at most 16 splits, so that partial results stay small.
-inline int64_t splitTokens(int64_t maxContext) {
-  int64_t split = (maxContext + 15) / 16;
-  split = (split + 63) / 64 * 64;
-  return split < 256 ? 256 : split;
+/// How decode attention divides a context: in splits of at least `tokens`, of which a token has at most `most`.
+struct Splits {
+  int64_t tokens, most;
+};
+
+/// CPU: at most 16 of one length, so that partial results stay small.
+/// GPU: longer contexts have longer splits (kernels/registry/cuda_mla.h), so both numbers are about what a split costs beside its
+/// tokens, for H heads in blocks of `headBlocks`:
+///   - some 4 us to start, to fetch queries and to store, when a page of 64 takes 0.8 us alone and 2.9 us where all 132 blocks of an
+///     H100 share its memory;
+///   - 2 H bytes of queries for each element of the cache, 8 H of partial results written and read again for each latent: of R1
+///     5.3 H KB, most of it in the second-level cache, beside 1.15 KB a token.
+/// Few sequences need splits to fill the chip: of 256 tokens, one sequence of 4k is 16 blocks and done in 8 us, 16 of them 256; 64 splits keep
+/// one of 128k at the memory's speed. Many sequences fill it by themselves and pay for every split: 512 tokens, and 16 a head, keep
+/// that below a third of the traffic; 16 splits still spread contexts that differ.
+inline Splits contextSplits(Machine machine, int64_t maxTokens, int64_t maxContext, int64_t heads,
+                            int64_t headBlocks) {
+  if (machine == Machine::Cpu) {
+    int64_t tokens = std::max<int64_t>(256, (maxContext + 1023) / 1024 * 64);
+    return {tokens, (maxContext + tokens - 1) / tokens};
+  }
+  bool few = maxTokens <= kStreamRows;
+  int64_t tokens = few ? 256 : std::max<int64_t>(512, (heads * 16 + 63) / 64 * 64);
+  int64_t most = few ? std::max<int64_t>(16, 64 / headBlocks) : 16;
+  return {tokens, std::min(most, (maxContext + tokens - 1) / tokens)};
 }
 
 /// Queries that share one expansion of keys and values in prefill attention on a CPU.

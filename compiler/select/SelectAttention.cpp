@@ -3,6 +3,7 @@
 #include "compiler/select/Selector.h"
 #include "kernels/registry/cpu_abi.h"
 #include "kernels/registry/cuda_mla.h"
+#include "kernels/registry/layout.h"
 #include "kernels/registry/params.h"
 
 using namespace mlir;
@@ -12,8 +13,7 @@ namespace {
 
 void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, int64_t nope, int64_t v,
                double scale, int64_t maxContext, int64_t qStride, int64_t latentStride, int64_t outStride,
-               int64_t qBlock) {
-  int64_t split = splitTokens(maxContext);
+               int64_t qBlock, Splits splits) {
   d.param(b, "heads", heads);
   d.param(b, "kv_lora", cache.getKvLora());
   d.param(b, "rope", cache.getRope());
@@ -27,8 +27,8 @@ void mlaParams(Dispatch& d, OpBuilder& b, ir::CacheType cache, int64_t heads, in
   d.param(b, "q_rope_stride", qStride);
   d.param(b, "q_rope_head_stride", nope + cache.getRope());
   d.param(b, "out_stride", outStride);
-  d.param(b, "split_tokens", split);
-  d.param(b, "max_splits", (maxContext + split - 1) / split);
+  d.param(b, "split_tokens", splits.tokens);
+  d.param(b, "max_splits", splits.most);
   d.param(b, "q_block", qBlock);
 }
 
@@ -37,6 +37,26 @@ int64_t positionBytes(ir::CacheType cache) { return (cache.getKvLora() + cache.g
 int64_t paddedColumns(Value value) { return (columnsOf(value) + 15) / 16 * 16; }
 
 } // namespace
+
+bool Selector::useWarpGroups(ir::CacheType cache) const {
+  // The copy engine wants 16-byte strides: eight elements of bf16. Without the number of pages there is no map of the cache.
+  return machine == Machine::Cuda && chip == 90 && maxBatch > 0 &&
+         (cache.getKvLora() + cache.getRope()) % 8 == 0 &&
+         kernels::cuda_mla_hopper_tile(cache.getKvLora(), cache.getRope()).chunks > 0;
+}
+
+Attribute Selector::chunkMap(int64_t argument, int64_t columns, int64_t stride, int64_t rows,
+                             int64_t planes) {
+  auto list = [&](std::initializer_list<int64_t> values) { return builder.getDenseI64ArrayAttr(values); };
+  return kern::TensorMapAttr::get(builder.getContext(), argument, builder.getBF16Type(),
+                                  list({columns, rows, planes}), list({stride * 2, rows * stride * 2}),
+                                  list({64, 64, 1}), 128);
+}
+
+Attribute Selector::cacheMap(int64_t argument, ir::CacheType cache) {
+  int64_t key = cache.getKvLora() + cache.getRope();
+  return chunkMap(argument, key, key, kernels::kPageTokens, maxBatch * (maxContext / kernels::kPageTokens));
+}
 
 LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   ir::CacheType cache = op.getCache().getType();
@@ -50,20 +70,23 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
                 function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
   int64_t kvLora = cache.getKvLora(), rope = cache.getRope(), qBlock = 1, headBlocks = heads;
+  bool warpGroups = useWarpGroups(cache);
   if (!decode && machine == Machine::Cpu)
     qBlock = queryBlock(maxTokens);
   if (machine == Machine::Cuda) {
     if (!decode) // a power of two, no more than there are tokens
-      qBlock = std::min<int64_t>(kernels::cuda_mla_largest_q_block(chip, kvLora, rope),
+      qBlock = std::min<int64_t>(warpGroups ? kernels::kCudaMlaHopperRows
+                                            : kernels::cuda_mla_largest_q_block(chip, kvLora, rope),
                                  llvm::bit_ceil<uint64_t>(maxTokens));
-    kernels::CudaMlaTile tile = kernels::cuda_mla_prefill_tile(chip, qBlock, heads, kvLora, rope);
-    if (!tile.rows)
+    int64_t rows = warpGroups ? kernels::kCudaMlaHopperRows
+                              : kernels::cuda_mla_prefill_tile(chip, qBlock, heads, kvLora, rope).rows;
+    if (!rows)
       return op.emitOpError() << "has latents of " << kvLora + rope
                               << " elements, too wide for the shared memory of sm_" << chip;
-    headBlocks = (heads + tile.rows / qBlock - 1) / (tile.rows / qBlock);
+    headBlocks = (heads + rows / qBlock - 1) / (rows / qBlock);
   }
   Dispatch d;
-  d.skeleton = "mla_prefill";
+  d.skeleton = warpGroups ? "mla_prefill_hopper" : "mla_prefill";
   d.layer = op.getLayer();
   d.inputs = {op.getQ(),
               keys.weight,
@@ -80,7 +103,13 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   d.flopsPerPair = 2 * heads * (nope + rope + v);
   d.positionBytes = positionBytes(cache);
   mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext,
-            rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock);
+            rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock,
+            contextSplits(machine, maxTokens, maxContext, heads, 1));
+  if (warpGroups) {
+    int64_t width = kernels::rowmajor_stride(kvLora);
+    d.maps = {cacheMap(3, cache), chunkMap(1, width, width, nope, heads),
+              chunkMap(2, width, width, v, heads)};
+  }
   d.grid = {kernels::kTokens, qBlock, -1, headBlocks};
   op.replaceAllUsesWith(emit(op, d, kernels::kTokens)[0]);
   return success();
@@ -88,34 +117,41 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
 
 LogicalResult Selector::selectLatentAttention(ir::LatentAttentionOp op) {
   ir::CacheType cache = op.getCache().getType();
-  int64_t heads = op.getHeads(), nope = op.getNope(), split = splitTokens(maxContext);
-  int64_t splits = (maxContext + split - 1) / split;
+  int64_t heads = op.getHeads(), nope = op.getNope(), headBlocks = 1;
+  bool warpGroups = useWarpGroups(cache);
+  if (machine == Machine::Cuda) {
+    int64_t rows = warpGroups
+                       ? kernels::kCudaMlaHopperRows
+                       : kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope()).rows;
+    if (!rows)
+      return op.emitOpError() << "has latents of " << cache.getKvLora() + cache.getRope()
+                              << " elements, too wide for the shared memory of sm_" << chip;
+    headBlocks = (heads + rows - 1) / rows;
+  }
+  Splits splits = contextSplits(machine, maxTokens, maxContext, heads, headBlocks);
   // The rotated part of head 0 starts behind its nope part.
   auto q = cast<RankedTensorType>(op.getQ().getType());
   Value qRope = kern::SliceOp::create(
       builder, op.getLoc(),
       RankedTensorType::get({q.getDimSize(0), q.getDimSize(1) - nope}, q.getElementType()), op.getQ(), nope);
   Dispatch partial;
-  partial.skeleton = "mla_decode";
+  partial.skeleton = warpGroups ? "mla_decode_hopper" : "mla_decode";
   partial.layer = op.getLayer();
   partial.inputs = {op.getQLatent(),        qRope, op.getCache(), op.getPositions(), function.getArgument(3),
                     function.getArgument(4)};
-  partial.outputs = {
-      RankedTensorType::get({maxTokens * splits * heads * (cache.getKvLora() + 2)}, builder.getF32Type())};
+  partial.outputs = {RankedTensorType::get({maxTokens * splits.most * heads * (cache.getKvLora() + 2)},
+                                           builder.getF32Type())};
   partial.fixedOutputs = 1;
   partial.flopsPerPair = 2 * heads * (2 * cache.getKvLora() + cache.getRope());
   partial.positionBytes = positionBytes(cache);
   mlaParams(partial, builder, cache, heads, nope, 1, op.getScale().convertToDouble(), maxContext,
-            rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1);
-  partial.grid = {kernels::kTokens, 1, kernels::kContext, split};
-  if (machine == Machine::Cuda) {
-    kernels::CudaMlaTile tile =
-        kernels::cuda_mla_decode_tile(chip, heads, cache.getKvLora(), cache.getRope());
-    if (!tile.rows)
-      return op.emitOpError() << "has latents of " << cache.getKvLora() + cache.getRope()
-                              << " elements, too wide for the shared memory of sm_" << chip;
-    partial.grid.append({-1, (heads + tile.rows - 1) / tile.rows});
-  }
+            rowStride(op.getQ()), rowStride(op.getQLatent()), paddedColumns(op.getResult()), 1, splits);
+  if (warpGroups)
+    partial.maps = {cacheMap(2, cache)};
+  if (machine == Machine::Cuda)
+    partial.grid = {kernels::kTokens, 1, -1, splits.most, -1, headBlocks};
+  else
+    partial.grid = {kernels::kTokens, 1, kernels::kContext, splits.tokens};
   Value partials = emit(op, partial, kernels::kTokens)[0];
 
   Dispatch combine;

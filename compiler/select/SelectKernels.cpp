@@ -34,7 +34,8 @@ Selector::Selector(func::FuncOp function)
     : function(function), builder(function.getContext()), machine(machineOf(function)),
       chip(scheduleChipOf(function)), maxTokens(functionAttr(function, "r1.max_tokens", 1)),
       maxLogitRows(functionAttr(function, "r1.max_logit_rows", 1)),
-      maxContext(functionAttr(function, "r1.max_context", 4096)) {}
+      maxContext(functionAttr(function, "r1.max_context", 4096)),
+      maxBatch(functionAttr(function, "r1.max_batch", 0)) {}
 
 int64_t Selector::rowsDimOf(Value value) const {
   while (auto slice = value.getDefiningOp<kern::SliceOp>())

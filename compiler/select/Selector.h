@@ -57,6 +57,11 @@ private:
                                   int64_t rowsPerHead, int64_t begin, int64_t count, bool transposed,
                                   int64_t xBatchStride);
   mlir::LogicalResult selectLatentAttention(ir::LatentAttentionOp op);
+  /// sm_90a's warp groups can take this cache.
+  bool useWarpGroups(ir::CacheType cache) const;
+  /// [planes][rows][columns] of bf16 in fixed buffer `argument`, a box 64 rows of 64 columns.
+  mlir::Attribute chunkMap(int64_t argument, int64_t columns, int64_t stride, int64_t rows, int64_t planes);
+  mlir::Attribute cacheMap(int64_t argument, ir::CacheType cache);
 
   /// On sm_90a, a linear layer of many rows whose x the copy engine can read becomes the skeleton that has it do so.
   void useTensorMaps(Dispatch& dispatch, mlir::Value x, int64_t rows, int64_t n, int64_t k, int64_t batch,
@@ -82,6 +87,7 @@ private:
   Machine machine;
   int chip; // whose schedules are chosen, of a GPU
   int64_t maxTokens, maxLogitRows, maxContext;
+  int64_t maxBatch; // sequences whose pages the cache may hold; 0: unknown
   llvm::DenseMap<mlir::Value, int64_t> rowsDims;
   llvm::DenseMap<mlir::Value, mlir::Value> groups;
 };

@@ -13,23 +13,14 @@
 // bytes; their 16-byte pieces are permuted inside each 128 bytes by the row, so that the eight rows of a matrix
 // fragment lie in different banks. Rows of probabilities are padded by 16 bytes to the same end.
 #pragma once
+#include "kernels/mla/cuda_elements.h"
 #include "kernels/primitives/cuda/copy_async.h"
 #include "kernels/primitives/cuda/math.h"
 #include "kernels/primitives/cuda/matrix.h"
-#include "kernels/primitives/cuda/memory.h"
 #include "kernels/primitives/cuda/warp.h"
 #include "kernels/registry/cuda_mla.h"
 
 namespace r1::cuda {
-
-// Eight bf16, zero from `count` on; p of any alignment.
-R1_DEVICE u32x4 load_elements(const bf16* p, int count) {
-  if (count >= 8 && is_aligned(p, 16))
-    return load16(p);
-  u32 e[8];
-  R1_UNROLL for (int i = 0; i < 8; ++i) e[i] = i < count ? p[i].bits : 0;
-  return {e[0] | e[1] << 16, e[2] | e[3] << 16, e[4] | e[5] << 16, e[6] | e[7] << 16};
-}
 
 // Config: MlaParams. Tile: a type with a constant kTile.
 template <class Config, class Tile> struct MlaBlock {

@@ -58,12 +58,13 @@ template <class Config, class Holes> struct MlaDecode {
     if (token >= a.dims[0])
       return;
     float* partial = a.out<float>(6) + ((long long)token * kSplits + split) * kHeads * (kLatent + 2);
-    const int end = (split + 1) * int(Config::split_tokens), seen = a.in<int>(3)[token] + 1;
+    const int seen = a.in<int>(3)[token] + 1;
+    const int length = kernels::cuda_mla_split(seen, int(Config::split_tokens), kSplits);
     Pages pages;
     pages.cache = a.in<bf16>(2);
     pages.table = a.in<int>(5) + (long long)a.in<int>(4)[token] * Config::pages_per_sequence;
-    pages.first = split * int(Config::split_tokens);
-    pages.stop = seen < end ? seen : end;
+    pages.first = split * length;
+    pages.stop = seen - pages.first < length ? seen : pages.first + length;
     pages.aligned = Config::token_stride % 8 == 0 && is_aligned(pages.cache, 16);
     if (pages.first >= pages.stop) {
       for (int h = head + thread_index(); h < kHeads && h < head + kRows; h += kThreads)

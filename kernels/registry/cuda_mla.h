@@ -78,6 +78,35 @@ R1_CONSTEXPR int cuda_mla_largest_q_block(int sm, long long kv_lora, long long r
   return cuda_mla_tile(sm, 64, kv_lora, rope).rows;
 }
 
+// Tokens of context in each split of a token that sees `seen`: at least split_tokens, whole pages, and no more
+// splits than max_splits. A function of the token alone, so its bits do not depend on its batch.
+R1_CONSTEXPR int cuda_mla_split(int seen, int split_tokens, int max_splits) {
+  const int even = ((seen + max_splits - 1) / max_splits + 63) / 64 * 64;
+  return even < split_tokens ? split_tokens : even;
+}
+
+// ---- sm_90a's warp groups (kernels/mla/cuda_hopper_block.h). A block has 64 rows; queries, pages and weights lie in
+// chunks of 64 columns: 64 rows of 128 bytes. One or two warp groups hold the outputs, `columns` each; one more does
+// the scores.
+//
+// Shared memory: queries chunks * 8192 | ring 2 * chunks * 8192 | probabilities 8192 | factors 256 | barriers
+// (2 * chunks + 3) * 8
+struct CudaMlaHopperTile {
+  int chunks; // of a row of the cache; 0: the model's latents are none that the block can hold or the products take
+  int value_groups, columns;
+  int threads, shared_bytes;
+};
+R1_CONSTEXPR CudaMlaHopperTile cuda_mla_hopper_tile(long long kv_lora, long long rope) {
+  const int chunks = int((kv_lora + rope + 63) / 64), groups = kv_lora % 128 == 0 ? 2 : 1;
+  const int columns = int(kv_lora / groups), bytes = (3 * chunks + 1) * 8192 + 256 + (2 * chunks + 3) * 8;
+  const bool product = columns == 8 || columns == 16 || columns == 32 || columns == 64 || columns == 96 ||
+                       columns == 128 || columns == 192 || columns == 256;
+  if (!product || bytes > cuda_mla_shared_limit(90))
+    return {};
+  return {chunks, groups, columns, (groups + 1) * 128, bytes};
+}
+inline constexpr int kCudaMlaHopperRows = 64;
+
 } // namespace r1::kernels
 
 #undef R1_CONSTEXPR

@@ -41,6 +41,12 @@ void add_mla(std::vector<Skeleton>& rows) {
   rows.push_back({"mla_combine", "mla", params, {}, 2, 1, none, "MlaCombine", "kernels/mla/cuda_combine.h"});
   rows.push_back(
       {"mla_prefill", "mla", params, {}, 7, 1, prefill_bytes, "MlaPrefill", "kernels/mla/cuda_prefill.h"});
+  // The same on sm_90a; there is no CPU form.
+  constexpr std::string_view kDecode = "kernels/mla/cuda_hopper_decode.h",
+                             kPrefill = "kernels/mla/cuda_hopper_prefill.h";
+  rows.push_back({"mla_decode_hopper", "mla", params, {}, 6, 1, nullptr, "MlaDecodeHopper", kDecode, true});
+  rows.push_back(
+      {"mla_prefill_hopper", "mla", params, {}, 7, 1, nullptr, "MlaPrefillHopper", kPrefill, true});
 }
 
 } // namespace r1::kernels

@@ -148,10 +148,10 @@ struct RouterParams {
 // ---- mla: latent attention over the paged cache (bf16[page][64][token_stride], kv_lora latent elements then
 // rope key elements). Common buffers tail: cache, positions i32[T], slots i32[T], page_table
 // i32[][pages_per_sequence]. mla/decode (absorbed): tile = (token, split); grid Tokens/1 x
-// Context/split_tokens. Buffers: q_latent bf16[T][q_latent_stride] (head h at
-//   h * kv_lora), q_rope bf16 (head h at h * q_rope_head_stride, rows q_rope_stride), common tail -> partial
-//   f32[T][max_splits][heads][kv_lora + 2]: unnormalised output, running maximum, sum. A split past the
-//   token's position writes maximum -inf, sum 0.
+// Context/split_tokens, on CUDA Tokens/1 x max_splits x blocks of heads (cuda_mla.h).
+// Buffers: q_latent bf16[T][q_latent_stride] (head h at h * kv_lora), q_rope bf16 (head h at h *
+//   q_rope_head_stride, rows q_rope_stride), common tail -> partial f32[T][max_splits][heads][kv_lora + 2]:
+//   unnormalised output, running maximum, sum. A split past the token's position writes maximum -inf, sum 0.
 // mla/combine: tile = (token, head). Buffers: partial, positions -> out bf16[T][out_stride], head h at h *
 // kv_lora. mla/prefill (plain): tile = (block of q_block tokens, head); all tokens of one sequence, causal.
 // Buffers: q bf16[T][q_stride] (head h at
@@ -165,8 +165,9 @@ struct MlaParams {
   double scale; // softmax scale, YaRN's mscale^2 included
   int64_t token_stride, pages_per_sequence;
   int64_t q_stride, q_latent_stride, q_rope_stride, q_rope_head_stride, out_stride;
-  int64_t split_tokens, max_splits; // decode; split_tokens a multiple of 64
-  int64_t q_block;                  // prefill
+  // Decode; split_tokens a multiple of 64. On CUDA the least that a split has, see cuda_mla_split in cuda_mla.h.
+  int64_t split_tokens, max_splits;
+  int64_t q_block; // prefill
 };
 
 // ---- sample: the next token id of one row of logits a tile. Buffers: logits f32[R][stride], options i32[R][4], draws

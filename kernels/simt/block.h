@@ -107,8 +107,8 @@ struct GroupProduct { // wgmma
   float* d[128];
   u64 a, b;
   int n;
-  bool e4m3, accumulate, done;
-  std::vector<float> saved; // of the threads' registers, while these hold NaN
+  bool e4m3, columns, accumulate, done; // columns: B is [k][n]
+  std::vector<float> saved;             // of the threads' registers, while these hold NaN
   Place place;
 };
 struct WarpGroup {

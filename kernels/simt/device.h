@@ -70,6 +70,6 @@ void tma_store_wait(int groups);
 void wgmma_fence(Place place);
 void wgmma_commit(Place place);
 void wgmma_wait(int groups, Place place);
-void wgmma(float* d, u64 a, u64 b, bool accumulate, int n, bool e4m3, Place place);
+void wgmma(float* d, u64 a, u64 b, bool accumulate, int n, bool e4m3, bool columns, Place place);
 
 } // namespace r1::simt

@@ -13,7 +13,7 @@ struct Argument {
   float* d;
   u64 a, b;
   int n;
-  bool e4m3, accumulate;
+  bool e4m3, columns, accumulate;
   int groups; // of a wait
 };
 
@@ -23,20 +23,32 @@ float& element(const GroupProduct& product, int m, int n) {
   return product.d[m / 16 * 32 + m % 8 * 4 + n % 8 / 2][n / 8 * 4 + m / 8 % 2 * 2 + n % 2];
 }
 
+// The 16 bytes at an address before the swizzle.
+const u8* piece_at(const Block& b, u32 plain, Place place) {
+  const u32 address = plain ^ (plain >> 7 & 7) << 4;
+  if (address < kSharedBase || address - kSharedBase + 16 > b.shared_bytes)
+    fail(place, "wgmma: reads byte %ld of shared memory, which has %u", long(address) - long(kSharedBase),
+         b.shared_bytes);
+  return b.shared + (address - kSharedBase);
+}
+
 // Calls piece(row, bytes within the row, shared memory) for every 16 bytes of the 32 that a product reads a row.
-template <class Piece> void walk(Block& b, u64 descriptor, int rows, Place place, Piece piece) {
+// Columns: rows are k, and a row is 2 * n bytes, of which 128 lie together.
+template <class Piece> void walk(Block& b, u64 descriptor, int rows, bool columns, Place place, Piece piece) {
   const u32 start = u32(descriptor & 0x3fff) << 4, stride = u32(descriptor >> 32 & 0x3fff) << 4;
   if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0)
     fail(place, "wgmma: only descriptors with swizzle 128B and base offset 0 are modelled");
+  if (columns) {
+    const u32 across = u32(descriptor >> 16 & 0x3fff) << 4;
+    for (u32 k = 0; k < 16; ++k)
+      for (u32 x = 0; x < u32(rows) * 2; x += 16)
+        piece(int(k), x,
+              piece_at(b, start + x / 128 * across + k / 8 * stride + k % 8 * 128 + x % 128, place));
+    return;
+  }
   for (int r = 0; r < rows; ++r)
-    for (u32 k = 0; k < 32; k += 16) {
-      const u32 plain = start + u32(r / 8) * stride + u32(r % 8) * 128 + k;
-      const u32 address = plain ^ (plain >> 7 & 7) << 4;
-      if (address < kSharedBase || address - kSharedBase + 16 > b.shared_bytes)
-        fail(place, "wgmma: reads byte %ld of shared memory, which has %u", long(address) - long(kSharedBase),
-             b.shared_bytes);
-      piece(r, k, b.shared + (address - kSharedBase));
-    }
+    for (u32 k = 0; k < 32; k += 16)
+      piece(r, k, piece_at(b, start + u32(r / 8) * stride + u32(r % 8) * 128 + k, place));
 }
 
 struct Scratch {
@@ -48,7 +60,7 @@ struct Scratch {
 
 // [rows][32 or 16]
 void read(Block& b, u64 descriptor, int rows, bool e4m3, Place place, float (*out)[32]) {
-  walk(b, descriptor, rows, place, [&](int r, u32 k, const u8* from) {
+  walk(b, descriptor, rows, false, place, [&](int r, u32 k, const u8* from) {
     if (e4m3) {
       for (int i = 0; i < 16; ++i)
         out[r][k + i] = widen_e4m3(from[i]);
@@ -56,6 +68,14 @@ void read(Block& b, u64 descriptor, int rows, bool e4m3, Place place, float (*ou
       for (int i = 0; i < 8; ++i)
         out[r][k / 2 + i] = widen_bf16(u32(from[2 * i]) | u32(from[2 * i + 1]) << 8);
     }
+  });
+}
+
+// The same of B as [k][n].
+void read_columns(Block& b, u64 descriptor, int n, Place place, float (*out)[32]) {
+  walk(b, descriptor, n, true, place, [&](int k, u32 x, const u8* from) {
+    for (int i = 0; i < 8; ++i)
+      out[x / 2 + u32(i)][k] = widen_bf16(u32(from[2 * i]) | u32(from[2 * i + 1]) << 8);
   });
 }
 
@@ -94,8 +114,8 @@ void carry_out(Block& b, WarpGroup& group, const GroupProduct& product) {
     sanitizer::switch_to(group.fiber);
     sanitizer::acquire(&group.issued);
     const auto look = [](int, u32, const u8* from) { sanitizer::read_range(from, 16); };
-    walk(b, product.a, kRows, product.place, look);
-    walk(b, product.b, product.n, product.place, look);
+    walk(b, product.a, kRows, false, product.place, look);
+    walk(b, product.b, product.n, product.columns, product.place, look);
     sanitizer::release(&group.completed);
     sanitizer::switch_to(thread);
   }
@@ -106,7 +126,10 @@ void carry_out(Block& b, WarpGroup& group, const GroupProduct& product) {
   Scratch& x = *kept;
   const int k_size = product.e4m3 ? 32 : 16;
   read(b, product.a, kRows, product.e4m3, product.place, x.a);
-  read(b, product.b, product.n, product.e4m3, product.place, x.b);
+  if (product.columns)
+    read_columns(b, product.b, product.n, product.place, x.b);
+  else
+    read(b, product.b, product.n, product.e4m3, product.place, x.b);
   if (!product.saved.empty())
     for (int t = 0; t < 128; ++t)
       std::memcpy(product.d[t], &product.saved[size_t(t) * product.n / 2], product.n / 2 * sizeof(float));
@@ -154,6 +177,7 @@ void complete_issue(void** arguments) {
   product.b = first.b;
   product.n = first.n;
   product.e4m3 = first.e4m3;
+  product.columns = first.columns;
   product.accumulate = first.accumulate;
   product.place = group.place;
   if (!group.fenced)
@@ -200,8 +224,8 @@ void wgmma_fence(Place place) {
   block().meet_group(Operation::kGroupFence, nullptr, [](void**) { mine().fenced = true; }, place);
 }
 
-void wgmma(float* d, u64 a, u64 b, bool accumulate, int n, bool e4m3, Place place) {
-  Argument argument{d, a, b, n, e4m3, accumulate, 0};
+void wgmma(float* d, u64 a, u64 b, bool accumulate, int n, bool e4m3, bool columns, Place place) {
+  Argument argument{d, a, b, n, e4m3, columns, accumulate, 0};
   sanitizer::release(&mine().issued);
   block().meet_group(Operation::kGroupProduct, &argument, complete_issue, place);
 }

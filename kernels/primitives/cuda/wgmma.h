@@ -23,6 +23,11 @@ R1_DEVICE u64 wgmma_descriptor_128b(const void* shared) {
 #endif
   return u64((address & 0x3ffff) >> 4) | u64(1) << 16 | u64(1024 >> 4) << 32 | u64(1) << 62;
 }
+// B as [k][N], values of attention as the cache stores them: rows of 128 bytes hold 64 columns at one k, 8 k are
+// 1024 bytes, and the next 64 columns begin `bytes` further on. A further step along k adds 2048 to the start.
+R1_DEVICE u64 wgmma_descriptor_128b_columns(const void* shared, int bytes) {
+  return (wgmma_descriptor_128b(shared) & ~(u64(0x3fff) << 16)) | u64(bytes >> 4) << 16;
+}
 R1_DEVICE u64 wgmma_advance(u64 descriptor, int bytes) { return descriptor + u64(bytes >> 4); }
 
 #ifdef R1_SIMT
@@ -35,11 +40,16 @@ template <int K> R1_DEVICE void wgmma_fence_registers(float (&)[K]) {}
 // d = a * b, + d where accumulate.
 template <int N>
 R1_DEVICE void wgmma_m64nNk16_bf16(float (&d)[N / 2], u64 a, u64 b, bool accumulate R1_AND_PLACE) {
-  simt::wgmma(d, a, b, accumulate, N, false, place);
+  simt::wgmma(d, a, b, accumulate, N, false, false, place);
+}
+// The same with B's descriptor made by wgmma_descriptor_128b_columns.
+template <int N>
+R1_DEVICE void wgmma_m64nNk16_bf16_columns(float (&d)[N / 2], u64 a, u64 b, bool accumulate R1_AND_PLACE) {
+  simt::wgmma(d, a, b, accumulate, N, false, true, place);
 }
 template <int N>
 R1_DEVICE void wgmma_m64nNk32_e4m3(float (&d)[N / 2], u64 a, u64 b, bool accumulate R1_AND_PLACE) {
-  simt::wgmma(d, a, b, accumulate, N, true, place);
+  simt::wgmma(d, a, b, accumulate, N, true, false, place);
 }
 template <int N> R1_DEVICE void set_registers_inc() { static_assert(N % 8 == 0 && N >= 24 && N <= 256); }
 template <int N> R1_DEVICE void set_registers_dec() { static_assert(N % 8 == 0 && N >= 24 && N <= 256); }
@@ -126,6 +136,11 @@ template <int N>
 R1_DEVICE void wgmma_m64nNk16_bf16(float (&d)[N / 2], u64 descriptor_a, u64 descriptor_b, bool add) {
   static_assert(kWgmmaColumns<N>);
   R1_WGMMA_SHAPES("k16", "bf16.bf16", ", 0, 0");
+}
+template <int N>
+R1_DEVICE void wgmma_m64nNk16_bf16_columns(float (&d)[N / 2], u64 descriptor_a, u64 descriptor_b, bool add) {
+  static_assert(kWgmmaColumns<N>);
+  R1_WGMMA_SHAPES("k16", "bf16.bf16", ", 0, 1");
 }
 template <int N>
 R1_DEVICE void wgmma_m64nNk32_e4m3(float (&d)[N / 2], u64 descriptor_a, u64 descriptor_b, bool add) {

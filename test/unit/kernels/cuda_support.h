@@ -6,6 +6,9 @@
 #include "test/unit/kernels/sanitized.h"
 #include "test/unit/kernels/support.h"
 
+namespace r1::cuda {
+struct TensorMap; // of tma.h, which chips before sm_90 lack
+}
 namespace r1::test {
 
 struct CudaRun {
@@ -41,16 +44,32 @@ template <class Skeleton> void cuda_entry(void** params) {
   }
 }
 
+// The same of a skeleton with tensor maps. params: Arguments, number of tiles, maps.
+template <class Skeleton> void cuda_entry_with_maps(void** params) {
+  const auto& arguments = *static_cast<const cuda::Arguments*>(params[0]);
+  for (int tile = cuda::block_index(); tile < *static_cast<const int*>(params[1]);
+       tile += cuda::grid_size()) {
+    Skeleton::tile(arguments, static_cast<const cuda::TensorMap*>(params[2]), tile,
+                   simt::current->block->shared);
+    cuda::sync_block();
+  }
+}
+
 // `tiles` may exceed what `dims` (tokens, rows of logits, context) ask for, as it does in a bucket.
 template <class Skeleton>
-void run_cuda(const CudaRun& run, const std::vector<void*>& buffers, const std::vector<int>& dims,
-              int tiles) {
+void run_cuda(const CudaRun& run, const std::vector<void*>& buffers, const std::vector<int>& dims, int tiles,
+              void* maps = nullptr) {
   cuda::Arguments arguments{dims.data(), {}};
   std::copy(buffers.begin(), buffers.end(), arguments.buffers);
-  void* params[] = {&arguments, &tiles};
+  void* params[] = {&arguments, &tiles, maps};
   const simt::Shape shape{uint32_t(run.blocks ? run.blocks : tiles), Skeleton::kThreads,
                           Skeleton::kSharedBytes};
-  ASSERT_EQ(simt::launch(cuda_entry<Skeleton>, shape, params, run.schedule), "") << run;
+  simt::Entry entry;
+  if constexpr (requires { Skeleton::kMaps; })
+    entry = cuda_entry_with_maps<Skeleton>;
+  else
+    entry = cuda_entry<Skeleton>;
+  ASSERT_EQ(simt::launch(entry, shape, params, run.schedule), "") << run;
 }
 
 } // namespace r1::test

@@ -128,8 +128,11 @@ Case products(Random& random, int bytes, bool integers) {
   return c;
 }
 
-Case wide_products(Random& random, int columns, int bytes, bool integers) {
-  const std::string type = bytes == 2 ? "bf16" : "e4m3",
+// by_k: B is [k][columns].
+Case wide_products(Random& random, int columns, int bytes, bool integers, bool by_k) {
+  const std::string type = by_k         ? "columns"
+                           : bytes == 2 ? "bf16"
+                                        : "e4m3",
                     name = "wgmma_" + type + "_n" + std::to_string(columns);
   constexpr uint32_t kRows = 128, kRowBytes = 512; // of A; four boxes of 128 bytes
   const uint32_t elements = kRowBytes / uint32_t(bytes), box = 128 / uint32_t(bytes), n = uint32_t(columns);
@@ -143,7 +146,8 @@ Case wide_products(Random& random, int columns, int bytes, bool integers) {
           1,
           {random_bytes(random, kRows * n * 4), bytes_of(a), bytes_of(b)},
           {{1, map_type, {elements, kRows}, {kRowBytes}, {box, kRows}, driver::kSwizzle128},
-           {2, map_type, {elements, n}, {kRowBytes}, {box, n}, driver::kSwizzle128}}},
+           by_k ? MapRequest{2, map_type, {n, elements}, {n * 2}, {64, 64}, driver::kSwizzle128}
+                : MapRequest{2, map_type, {elements, n}, {kRowBytes}, {box, n}, driver::kSwizzle128}}},
          0};
   if (!integers) {
     c.compare = bytes == 2 ? Compare::kSums : Compare::kReducedSums;
@@ -231,7 +235,9 @@ std::vector<Case> make_cases(uint64_t seed) {
   for (int bytes : {2, 1})
     for (bool integers : {true, false})
       for (int columns : {8, 16, 32, 64, 96, 128, 192, 256})
-        add([=](Random& r) { return wide_products(r, columns, bytes, integers); });
+        for (bool by_k : {false, true})
+          if (!by_k || bytes == 2)
+            add([=](Random& r) { return wide_products(r, columns, bytes, integers, by_k); });
   return cases;
 }
 

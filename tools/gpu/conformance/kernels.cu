@@ -358,9 +358,11 @@ template <int kBytes, int N> R1_DEVICE void multiply(float (&d)[N / 2], u64 a, u
 
 // Maps: A [128][512 bytes], B [N][512 bytes], boxes of 128 bytes a row with swizzle 128; buffer 0: C [128][N] floats.
 // Two groups of 64 rows and a producer warp, which hands its registers on; two stages of 128 bytes of k.
-template <int N, int kBytes> struct Wgmma {
+// With kColumns B is bf16 [256][N], boxes of 64 k x 64 columns.
+template <int N, int kBytes, bool kColumns = false> struct Wgmma {
   static constexpr int kThreads = 3 * 128, kMinBlocks = 1, kMaps = 2;
-  static constexpr int kStages = 2, kSteps = 4, kStep = 128 / kBytes, kStageBytes = (128 + N) * 128;
+  static constexpr int kStages = 2, kSteps = 4, kStep = 128 / kBytes, kBoxes = (N + 63) / 64;
+  static constexpr int kStageBytes = (128 + (kColumns ? kBoxes * 64 : N)) * 128;
   static constexpr int kSharedBytes = kStages * kStageBytes + 2 * kStages * 8;
 
   R1_DEVICE static void tile(const Arguments& a, const TensorMap* maps, int, u8* shared) {
@@ -378,7 +380,12 @@ template <int N, int kBytes> struct Wgmma {
           barrier_wait(empty + s, (step / kStages & 1) ^ 1);
           barrier_expect(full + s, kStageBytes);
           tma_load_2d(shared + s * kStageBytes, maps, full + s, step * kStep, 0);
-          tma_load_2d(shared + s * kStageBytes + 128 * 128, maps + 1, full + s, step * kStep, 0);
+          if constexpr (!kColumns)
+            tma_load_2d(shared + s * kStageBytes + 128 * 128, maps + 1, full + s, step * kStep, 0);
+          else
+            for (int box = 0; box < kBoxes; ++box)
+              tma_load_2d(shared + s * kStageBytes + (128 + box * 64) * 128, maps + 1, full + s, box * 64,
+                          step * kStep);
         }
     } else {
       set_registers_inc<232>();
@@ -387,11 +394,16 @@ template <int N, int kBytes> struct Wgmma {
         const int s = step % kStages;
         barrier_wait(full + s, step / kStages & 1);
         const u64 x = wgmma_descriptor_128b(shared + s * kStageBytes + group * 64 * 128);
-        const u64 y = wgmma_descriptor_128b(shared + s * kStageBytes + 128 * 128);
+        const u8* b = shared + s * kStageBytes + 128 * 128;
+        const u64 y = kColumns ? wgmma_descriptor_128b_columns(b, 64 * 128) : wgmma_descriptor_128b(b);
         wgmma_fence_registers(d);
         wgmma_fence();
-        R1_UNROLL for (int k = 0; k < 128; k += 32)
+        R1_UNROLL for (int k = 0; k < 128; k += 32) {
+          if constexpr (kColumns)
+            wgmma_m64nNk16_bf16_columns<N>(d, wgmma_advance(x, k), wgmma_advance(y, k * 64), step + k > 0);
+          else
             multiply<kBytes, N>(d, wgmma_advance(x, k), wgmma_advance(y, k), step + k > 0);
+        }
         wgmma_commit();
         wgmma_wait<0>();
         wgmma_fence_registers(d);

@@ -11,7 +11,7 @@
 // CHECK-LABEL: @decode
 // CHECK: kern.constant "rowmajor" [128, 512, 128, 1] [#kern.source<tensor = "kv_b", scale = "kv_b.scale", row_begin = 0, row_end = 128, {{[^>]*}}transposed = true, batch = 0,
 // CHECK: kern.dispatch "gemm_bf16" {{{.*}}batch = 128 : i64, {{.*}}k = 128 : i64, n = 512 : i64, {{.*}}tile_m = 16 : i64, tile_n = 16 : i64, x_batch_stride = 192 : i64, x_stride = 24576 : i64}{{.*}} grid [0, 16, -1, 128, -1, 32]
-// CHECK: kern.dispatch "mla_decode" {{{.*}}max_splits = 16 : i64, {{.*}}split_tokens = 256 : i64{{.*}} fixed [6, 1] grid [0, 1, 2, 256, -1, 2] rows 0 {{.*}} -> tensor<4210688xf32>
+// CHECK: kern.dispatch "mla_decode" {{{.*}}max_splits = 16 : i64, {{.*}}split_tokens = 256 : i64{{.*}} fixed [6, 1] grid [0, 1, -1, 16, -1, 2] rows 0 {{.*}} -> tensor<4210688xf32>
 // CHECK: kern.dispatch "mla_combine" {{.*}} fixed [2, 1] grid [0, 1, -1, 128]
 module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
   func.func @prefill(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>, %c: !cache,
@@ -41,7 +41,7 @@ module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
 // CHECK-LABEL: @prefill
 // CHECK: kern.dispatch "mla_prefill" {{{.*}}q_block = 64 : i64, {{.*}} grid [0, 64, -1, 8]
 // CHECK-LABEL: @decode
-// CHECK: kern.dispatch "mla_decode" {{.*}} grid [0, 1, 2, 256, -1, 2]
+// CHECK: kern.dispatch "mla_decode" {{.*}} grid [0, 1, -1, 16, -1, 2]
 module attributes {r1.machine = "cuda", r1.chip = 80 : i64} {
   func.func @prefill(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>, %c: !cache,
                      %q: tensor<?x1536xbf16>) -> tensor<?x1024xbf16>
@@ -70,7 +70,7 @@ module attributes {r1.machine = "cuda", r1.chip = 80 : i64} {
 // CHECK-LABEL: @prefill
 // CHECK: kern.dispatch "mla_prefill" {{{.*}}q_block = 32 : i64, {{.*}} grid [0, 32, -1, 8]
 // CHECK-LABEL: @decode
-// CHECK: kern.dispatch "mla_decode" {{.*}} grid [0, 1, 2, 256, -1, 4]
+// CHECK: kern.dispatch "mla_decode" {{.*}} grid [0, 1, -1, 16, -1, 4]
 module attributes {r1.machine = "cuda", r1.chip = 86 : i64} {
   func.func @prefill(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>, %c: !cache,
                      %q: tensor<?x1536xbf16>) -> tensor<?x1024xbf16>

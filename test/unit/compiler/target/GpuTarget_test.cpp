@@ -59,6 +59,30 @@ TEST(GpuTarget, ChipsOfOnePlanHaveItsSharedMemoryAndItsTiles) {
   }
 }
 
+TEST(GpuTarget, WarpGroupsOfHopperHoldR1sLatents) {
+  kernels::CudaMlaHopperTile tile = kernels::cuda_mla_hopper_tile(512, 64);
+  EXPECT_EQ(tile.chunks, 9);
+  EXPECT_EQ(tile.value_groups * tile.columns, 512);
+  EXPECT_EQ(tile.threads, 384);
+  EXPECT_LE(tile.shared_bytes, parse("sm_90a").sharedBytes);
+  // No width of a product, or too wide for shared memory.
+  for (auto [latent, rope] : {std::pair{320, 64}, {65, 6}, {50, 16}, {512, 128}, {1024, 64}})
+    EXPECT_EQ(kernels::cuda_mla_hopper_tile(latent, rope).chunks, 0) << latent;
+}
+
+// A context is cut into whole pages, as few tokens as asked for, as few splits as there are.
+TEST(GpuTarget, SplitsCoverEveryContext) {
+  for (int most : {1, 16, 64})
+    for (int seen : {1, 63, 64, 255, 256, 257, 4096, 16384, 16385, 131072, 163840}) {
+      int length = kernels::cuda_mla_split(seen, 256, most);
+      EXPECT_EQ(length % 64, 0) << seen;
+      EXPECT_GE(length, 256) << seen;
+      EXPECT_LE((seen + length - 1) / length, most) << seen;
+    }
+  EXPECT_EQ(kernels::cuda_mla_split(4096, 256, 16), 256);
+  EXPECT_EQ(kernels::cuda_mla_split(131072, 256, 64), 2048);
+}
+
 TEST(GpuTarget, PtxIsPortableAndKeepsToWhatEveryChipHas) {
   for (int chip : {80, 86, 87, 89, 90, 100, 103, 110, 120, 121}) {
     std::string capability = "compute_" + std::to_string(chip);

@@ -1,49 +1,9 @@
 // MlaDecode with MlaCombine agrees with the absorbed reference under every schedule of the emulator: odd sizes,
 // several sequences, scattered pages, any split.
-#include "test/unit/kernels/mla/cuda_problem.h"
+#include "test/unit/kernels/mla/cuda_query.h"
 
 namespace r1::test {
 namespace {
-
-struct Query {
-  std::vector<int32_t> slots, positions;
-  std::vector<float> latent, rope, want;
-};
-
-Query make_query(Random& random, const Problem& p) {
-  Query q;
-  for (int64_t s = 0; s < int64_t(p.lengths.size()); ++s)
-    q.slots.push_back(int32_t(s));
-  random.shuffle(q.slots);
-  const int64_t tokens = int64_t(q.slots.size()), heads = p.params.heads, latent = p.params.kv_lora;
-  // Queries of such a size that probabilities are neither uniform nor one-hot.
-  const float size = float(2 / p.params.scale / std::sqrt(double(latent + p.params.rope)));
-  q.latent = rounded(random.normal(tokens * heads * latent, size));
-  q.rope = rounded(random.normal(tokens * heads * p.params.rope, size));
-  q.want.resize(tokens * heads * latent);
-  for (int64_t t = 0; t < tokens; ++t) {
-    const int32_t s = q.slots[t];
-    q.positions.push_back(int32_t(p.lengths[s] - 1));
-    reference::mla_absorbed(&q.latent[t * heads * latent], &q.rope[t * heads * p.params.rope],
-                            p.latent[s].data(), p.key[s].data(), &q.positions[t], p.shape(1),
-                            &q.want[t * heads * latent]);
-  }
-  return q;
-}
-
-template <class C> void expect_reference(uint64_t seed, std::vector<int64_t> lengths) {
-  Random random(seed);
-  Problem p = C::problem(random, lengths);
-  const Query q = make_query(random, p);
-  for (const CudaRun& run : cuda_runs()) {
-    SCOPED_TRACE(testing::Message() << run);
-    const std::vector<float> got = cuda_decode<C>(p, q.slots, q.positions, q.latent, q.rope, run);
-    expect_close("decode", got, q.want, 8e-3, 8e-3);
-    expect_frobenius("decode", got, q.want, 4e-3);
-    if (testing::Test::HasFailure())
-      return;
-  }
-}
 
 //                        heads latent rope nope v gap split block
 TEST(CudaMlaDecode, HeadsOfOneOfEightChips) {
@@ -61,6 +21,12 @@ TEST(CudaMlaDecode, OddSizesAtAlignedTokens) {
 TEST(CudaMlaDecode, HeadsThatFillNoTile) {
   expect_reference<Case<33, 72, 40, 1, 1, 0, 64, 1>>(87, {1, 65, 129});
 }
+// A context that needs more splits than there are gets longer ones.
+TEST(CudaMlaDecode, FewSplits) {
+  expect_reference<Case<2, 32, 16, 1, 1, 0, 64, 1, 2>>(92, {1, 128, 129, 400});
+}
+// More than mla_combine loads at once.
+TEST(CudaMlaDecode, ManySplits) { expect_reference<Case<1, 16, 8, 1, 1, 0, 64, 1, 20>>(93, {700, 1200}); }
 TEST(CudaMlaDecode, TwentyHeads) { expect_reference<Case<20, 128, 64, 1, 1, 0, 192, 1>>(88, {66, 300}); }
 
 using Plain = Case<3, 64, 32, 1, 1, 0, 64, 1>;

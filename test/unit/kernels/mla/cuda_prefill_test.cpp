@@ -1,55 +1,9 @@
 // MlaPrefill agrees with the plain reference under every schedule of the emulator: odd sizes, history from
 // earlier chunks, any query block; it is causal, and takes tokens of different sequences one by one.
-#include "test/unit/kernels/mla/cuda_problem.h"
+#include "test/unit/kernels/mla/cuda_chunks.h"
 
 namespace r1::test {
 namespace {
-
-std::vector<float> queries(Random& random, const Problem& p, int64_t tokens) {
-  return rounded(random.normal(tokens * p.params.heads * (p.params.nope + p.params.rope)));
-}
-
-std::vector<int32_t> ascending(int64_t first, int64_t tokens) {
-  std::vector<int32_t> positions(tokens);
-  for (int64_t t = 0; t < tokens; ++t)
-    positions[t] = int32_t(first + t);
-  return positions;
-}
-
-// Tokens [first, first + tokens) of sequence `slot`.
-template <class C>
-std::vector<float> prefill(Problem& p, int32_t slot, int64_t first, int64_t tokens,
-                           const std::vector<float>& q, const CudaRun& run = {}) {
-  return cuda_prefill<C>(p, std::vector<int32_t>(tokens, slot), ascending(first, tokens), q, run);
-}
-
-std::vector<float> expected(const Problem& p, int64_t slot, const std::vector<int32_t>& positions,
-                            const std::vector<float>& q) {
-  std::vector<float> want(positions.size() * p.params.heads * p.params.v);
-  reference::mla_plain(q.data(), p.latent[slot].data(), p.key[slot].data(), p.w_uk.data(), p.w_uv.data(),
-                       positions.data(), p.shape(int64_t(positions.size())), want.data());
-  return want;
-}
-
-template <class C> void expect_reference(uint64_t seed, int64_t first, int64_t tokens) {
-  Random random(seed);
-  Problem p = C::problem(random, {3, first + tokens});
-  const std::vector<float> q = queries(random, p, tokens), want = expected(p, 1, ascending(first, tokens), q);
-  for (const CudaRun& run : cuda_runs()) {
-    SCOPED_TRACE(testing::Message() << "tokens " << tokens << " first " << first << " " << run);
-    const std::vector<float> got = prefill<C>(p, 1, first, tokens, q, run);
-    expect_close("prefill", got, want, 3e-2, 2e-2);
-    expect_frobenius("prefill", got, want, 6e-3);
-    if (testing::Test::HasFailure())
-      return;
-  }
-}
-template <class C> void expect_reference_at_odd_lengths(uint64_t seed) {
-  expect_reference<C>(seed, 0, 1);
-  expect_reference<C>(seed + 1, 5, 7);
-  expect_reference<C>(seed + 2, 64, 65);
-  expect_reference<C>(seed + 3, 100, 129);
-}
 
 //                         heads latent rope nope v gap split block
 TEST(CudaMlaPrefill, WidthsOfR1) { expect_reference<Case<2, 512, 64, 128, 128, 0, 64, 32>>(91, 5, 65); }

@@ -117,6 +117,7 @@ template <int N> struct Products {
     wgmma_fence_registers(d);
     wgmma_fence();
     wgmma_m64nNk16_bf16<N>(d, x, y, false);
+    wgmma_m64nNk16_bf16_columns<N>(d, x, wgmma_descriptor_128b_columns(shared + 16384, 8192), true);
     wgmma_m64nNk32_e4m3<N>(d, wgmma_advance(x, 32), wgmma_advance(y, 32), true);
     wgmma_commit();
     wgmma_wait<0>();

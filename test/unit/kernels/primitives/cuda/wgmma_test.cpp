@@ -126,6 +126,71 @@ template <class T, int... kWidths> void check_widths() {
 TEST(Wgmma, Bf16) { check_widths<bf16, 8, 16, 32, 64, 96, 128, 192, 256>(); }
 TEST(Wgmma, E4m3) { check_widths<e4m3, 8, 16, 32, 64, 96, 128, 192, 256>(); }
 
+// C [64][N] = A [64][64] * B, B as [64][N] in boxes of 64 columns.
+template <int N> struct ProductOfColumns {
+  static constexpr int kThreads = 128, kBoxes = (N + 63) / 64, kSharedBytes = (1 + kBoxes) * 8192 + 8;
+  static void tile(const Arguments& a, const TensorMap* maps, int, u8* shared) {
+    Barrier* full = reinterpret_cast<Barrier*>(shared + (1 + kBoxes) * 8192);
+    if (thread_index() == 0)
+      barrier_init(full, 1);
+    barrier_fence_init();
+    sync_block();
+    if (thread_index() == 0) {
+      barrier_expect(full, (1 + kBoxes) * 8192);
+      tma_load_2d(shared, maps, full, 0, 0);
+      for (int box = 0; box < kBoxes; ++box)
+        tma_load_2d(shared + (1 + box) * 8192, maps + 1, full, box * 64, 0);
+    }
+    barrier_wait(full, 0);
+    float d[N / 2];
+    const u64 x = wgmma_descriptor_128b(shared), y = wgmma_descriptor_128b_columns(shared + 8192, 8192);
+    wgmma_fence_registers(d);
+    wgmma_fence();
+    for (int k = 0; k < 4; ++k)
+      wgmma_m64nNk16_bf16_columns<N>(d, wgmma_advance(x, k * 32), wgmma_advance(y, k * 2048), k > 0);
+    wgmma_commit();
+    wgmma_wait<0>();
+    wgmma_fence_registers(d);
+    const int row = warp_index() * 16 + lane_index() / 4, column = lane_index() % 4 * 2;
+    for (int i = 0; i < N / 2; ++i)
+      a.out<float>(0)[(row + i / 2 % 2 * 8) * N + i / 4 * 8 + column + i % 2] = d[i];
+  }
+};
+
+template <int N> void check_columns() {
+  std::mt19937 random(6);
+  std::normal_distribution<float> normal;
+  alignas(16) bf16 a[64 * 64], b[64 * N];
+  for (bf16& x : a)
+    x = to_bf16(normal(random));
+  for (bf16& x : b)
+    x = to_bf16(normal(random));
+  std::vector<float> c(64 * N, NAN);
+  for (const simt::Schedule& schedule : schedules()) {
+    ASSERT_EQ((run_with_maps<ProductOfColumns<N>>({make_map({a, kBfloat16, {64, 64}, {128}, {64, 64}, 3}),
+                                                   make_map({b, kBfloat16, {N, 64}, {N * 2}, {64, 64}, 3})},
+                                                  {c.data()}, schedule)),
+              "");
+    for (int m = 0; m < 64; ++m)
+      for (int n = 0; n < N; ++n) {
+        double want = 0, size = 0;
+        for (int k = 0; k < 64; ++k) {
+          const double term = double(to_float(a[m * 64 + k])) * to_float(b[k * N + n]);
+          want += term;
+          size += std::fabs(term);
+        }
+        ASSERT_LE(std::fabs(c[m * N + n] - want), 1e-6 * size) << N << " columns, " << m << ", " << n;
+      }
+  }
+}
+TEST(Wgmma, Columns) {
+  check_columns<8>();
+  check_columns<32>();
+  check_columns<64>();
+  check_columns<96>();
+  check_columns<256>();
+}
+
 TEST(Wgmma, HopperSums) {
   const auto problem = std::make_unique<Problem<e4m3>>();
   simt::Schedule schedule;

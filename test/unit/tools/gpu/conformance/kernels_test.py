@@ -24,8 +24,10 @@ FAULTS = [
     ("matrix.h", "simt::load_matrix(r, 2, true, shared_row, place)", "simt::load_matrix(r, 2, false, shared_row, place)", {"load_matrix"}),
     ("matrix.h", "simt::mma_bf16(d, a, b0, b1, place)", "simt::mma_bf16(d, a, b1, b0, place)", {"mma_bf16", "mma_bf16, random numbers"}),
     ("tma.h", "const int at[] = {c0, c1, c2};", "const int at[] = {c0, c2, c1};", {"tma_load"}),
-    ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, true, place)", "simt::wgmma(d, a, a, accumulate, N < 16 ? 8 : 16, true, place)",
+    ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, true, false, place)", "simt::wgmma(d, a, a, accumulate, N < 16 ? 8 : 16, true, false, place)",
      {"wgmma_e4m3", "wgmma_e4m3, random numbers"}),
+    ("wgmma.h", "simt::wgmma(d, a, b, accumulate, N, false, true, place)", "simt::wgmma(d, a, b, accumulate, N < 16 ? 8 : 16, false, true, place)",
+     {"wgmma_columns", "wgmma_columns, random numbers"}),
 ]
 
 
@@ -41,7 +43,7 @@ def run(module, folder):
 with tempfile.TemporaryDirectory() as folder:
     done, names, wrong = run(image, folder)
     assert done.returncode == 0 and not wrong, done.stdout + done.stderr
-    assert len(names) == 21, sorted(names)
+    assert len(names) == 23, sorted(names)
 
     faulty = f"{folder}/kernels/primitives/cuda"
     shutil.copytree(f"{root}/kernels/primitives/cuda", faulty)
