@@ -218,6 +218,7 @@ std::vector<Case> make_cases(uint64_t seed) {
   add([](Random& r) { return plain("atomic", 32, random_bytes(r, 32 * 1024), 32 * 128 * 12, r); });
   add(functions);
   add([](Random& r) { return plain("copy_async", 32, random_bytes(r, 32 * 2048), 32 * 2048, r); });
+  add([](Random& r) { return plain("copy_async_words", 32, random_bytes(r, 32 * 2048), 32 * 2048, r); });
   add([](Random& r) { return plain("copy_ring", 32, random_bytes(r, 32 * 12 * 2048), 32 * 512, r); });
   add([](Random& r) { return plain("named_barriers", 32, random_bytes(r, 32 * 1024), 32 * 1024, r); });
   add([](Random& r) {

@@ -147,6 +147,20 @@ struct CopyAsync : Block<128 * 16> {
   }
 };
 
+// The same in copies of four bytes, of which copy j has (i + j) % 5.
+struct CopyAsyncWords : Block<128 * 16> {
+  R1_DEVICE static void tile(const Arguments& a, int tile, u8* shared) {
+    const int i = thread_index(), from = (i + 1) % 128;
+    R1_UNROLL for (int j = 0; j < 4; ++j) {
+      copy_async4(shared + i * 16 + j * 4, a.in<u8>(0) + global_thread(tile) * 16 + j * 4, (i + j) % 5);
+    }
+    copy_async_commit();
+    copy_async_wait<0>();
+    sync_block();
+    store16(a.out<u8>(1) + (tile * 128 + from) * 16, load16(shared + from * 16));
+  }
+};
+
 // in: 12 x 128 x 16 bytes for each block; out: one word a thread. Three stages, at most one group under way when a stage is read.
 struct CopyRing : Block<3 * 2048> {
   static constexpr int kSteps = 12;

@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as folder:
     bundle = f"{folder}/elsewhere"
 
     results = check(bundle, 0)
-    assert results["simulated"] and len(results["primitives"]["checks"]) == 23
+    assert results["simulated"] and len(results["primitives"]["checks"]) == 24
     for name in ("decode_b1", "decode_b3_profile"):
         assert results["speed"][name]["decode_tokens_per_second"] > 0
     profile = results["speed"]["decode_b3_profile"]["profile"]

@@ -20,7 +20,8 @@ FAULTS = [
     ("warp.h", "const int from = lane_index() + delta;", "const int from = lane_index() + delta - 1;", {"warp"}),
     ("atomic.h", "__atomic_fetch_add(p, v, __ATOMIC_RELAXED)", "__atomic_fetch_or(p, v, __ATOMIC_RELAXED)", {"atomic"}),
     ("math.h", "R1_MATH(tanhf, __builtin_tanhf)(x)", "R1_MATH(tanhf, __builtin_tanhf)(x) * 1.000001f", {"math"}),
-    ("copy_async.h", "simt::copy_async(shared, global, bytes, place)", "simt::copy_async(shared, global, bytes < 16 ? bytes & 14 : 16, place)", {"copy_async"}),
+    ("copy_async.h", "simt::copy_async(shared, global, bytes, 16, place)", "simt::copy_async(shared, global, bytes < 16 ? bytes & 14 : 16, 16, place)", {"copy_async"}),
+    ("copy_async.h", "simt::copy_async(shared, global, bytes, 4, place)", "simt::copy_async(shared, global, bytes & 6, 4, place)", {"copy_async_words"}),
     ("matrix.h", "simt::load_matrix(r, 2, true, shared_row, place)", "simt::load_matrix(r, 2, false, shared_row, place)", {"load_matrix"}),
     ("matrix.h", "simt::mma_bf16(d, a, b0, b1, place)", "simt::mma_bf16(d, a, b1, b0, place)", {"mma_bf16", "mma_bf16, random numbers"}),
     ("tma.h", "const int at[] = {c0, c1, c2};", "const int at[] = {c0, c2, c1};", {"tma_load"}),
@@ -43,7 +44,7 @@ def run(module, folder):
 with tempfile.TemporaryDirectory() as folder:
     done, names, wrong = run(image, folder)
     assert done.returncode == 0 and not wrong, done.stdout + done.stderr
-    assert len(names) == 23, sorted(names)
+    assert len(names) == 24, sorted(names)
 
     faulty = f"{folder}/kernels/primitives/cuda"
     shutil.copytree(f"{root}/kernels/primitives/cuda", faulty)
