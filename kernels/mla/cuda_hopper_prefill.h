@@ -44,12 +44,12 @@ template <class Config, class Holes> struct MlaPrefillHopper {
     const Arguments& a;
     const TensorMap* maps;
     Shared shared;
-    int token, tokens; // the first and how many
-    int head, heads;
-    const int* table;
-    int stop; // context positions seen
+    int token = 0, tokens = 0; // the first and how many
+    int head = 0, heads = 0;
+    const int* table = nullptr;
+    int stop = 0; // context positions seen
     // Of the ring: [0, pages) W_UK, [pages, results) the cache, [results, steps) W_UV.
-    int pages, results, steps;
+    int pages = 0, results = 0, steps = 0;
 
     R1_DEVICE int position(int step) const { return (step - pages) * kPageTokens; }
     R1_DEVICE void load(int step) const {
