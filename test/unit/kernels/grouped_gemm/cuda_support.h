@@ -3,6 +3,7 @@
 #include "kernels/grouped_gemm/reference.h"
 #include "kernels/registry/params.h"
 #include "test/unit/kernels/cuda_linear.h"
+#include "test/unit/kernels/grouped_gemm/groups.h"
 
 #include <cmath>
 #include <sstream>
@@ -30,28 +31,6 @@ template <Case c> struct Config {
   static constexpr long long max_active = c.experts, tile_m = c.tile_m, tile_n = c.tile_n;
 };
 
-// The list router/group writes, see kernels/registry/params.h.
-inline std::vector<int32_t> group(const std::vector<int32_t>& expert_of_pair, int64_t experts) {
-  const int64_t count = int64_t(expert_of_pair.size());
-  std::vector<int32_t> words(kernels::group_words(experts, count) + experts + 1);
-  int32_t *ids = words.data() + 1, *offsets = ids + experts, *pairs = offsets + experts + 1;
-  // An earlier, fuller step: what it left behind looks like experts with pairs, and must not be taken for such.
-  for (int64_t e = 0; e <= experts; ++e)
-    offsets[e] = int32_t(count + e);
-  words[0] = offsets[0] = 0;
-  for (int32_t e = 0; e < experts; ++e) {
-    int32_t end = offsets[words[0]];
-    for (size_t p = 0; p < expert_of_pair.size(); ++p)
-      if (expert_of_pair[p] == e)
-        pairs[end++] = int32_t(p);
-    if (end == offsets[words[0]])
-      continue;
-    ids[words[0]] = e;
-    offsets[++words[0]] = end;
-  }
-  return words;
-}
-
 // Weights, who goes where, what rows of x mean, and the products.
 struct Routed {
   Case c;
@@ -68,14 +47,7 @@ struct Routed {
       expert_of_pair.insert(expert_of_pair.end(), c.pairs.of[e], int32_t(e));
     if (!expert_of_pair.empty())
       std::shuffle(expert_of_pair.begin(), expert_of_pair.end(), random);
-    for (int64_t t = int64_t(expert_of_pair.size()) / c.top_k; t < c.tokens; ++t) {
-      std::vector<int32_t> choice(c.experts);
-      for (int32_t e = 0; e < c.experts; ++e)
-        choice[e] = e;
-      if (!c.crowded)
-        std::shuffle(choice.begin(), choice.end(), random);
-      expert_of_pair.insert(expert_of_pair.end(), choice.begin(), choice.begin() + c.top_k);
-    }
+    choose(c.tokens, c.experts, c.top_k, c.crowded, random, expert_of_pair);
     EXPECT_EQ(int64_t(expert_of_pair.size()), pairs);
     groups = group(expert_of_pair, c.experts);
   }

@@ -4,6 +4,7 @@
 #include "kernels/native/levels.h"
 #include "kernels/registry/params.h"
 #include "kernels/registry/registry.h"
+#include "test/unit/kernels/grouped_gemm/groups.h"
 #include "test/unit/kernels/tolerance.h"
 #include "test/unit/kernels/weights.h"
 
@@ -42,23 +43,6 @@ void epilogue(void* const* buffers, int64_t row, int64_t col, int64_t count, con
   }
 }
 
-// The list router/group writes, see kernels/registry/params.h.
-std::vector<int32_t> group(const std::vector<int32_t>& expert_of_pair, int64_t experts) {
-  std::vector<int32_t> words(kernels::group_words(experts, int64_t(expert_of_pair.size())));
-  int32_t *ids = words.data() + 1, *offsets = ids + experts, *pairs = offsets + experts + 1;
-  for (int32_t e = 0; e < experts; ++e) {
-    int32_t end = offsets[words[0]];
-    for (size_t p = 0; p < expert_of_pair.size(); ++p)
-      if (expert_of_pair[p] == e)
-        pairs[end++] = int32_t(p);
-    if (end == offsets[words[0]])
-      continue;
-    ids[words[0]] = e;
-    offsets[++words[0]] = end;
-  }
-  return words;
-}
-
 struct Problem {
   Case c;
   bool f8;
@@ -72,14 +56,7 @@ struct Problem {
       : c(shape), f8(is_f8), pairs(c.tokens * c.top_k), stride(round_up(c.k, 16)) {
     const kernels::PackShape s{c.experts, c.n, c.k, c.accumulators};
     w = f8 ? random_f8_weights(s, random) : random_bf16_weights(s, random);
-    for (int64_t t = 0; t < c.tokens; ++t) {
-      std::vector<int32_t> choice(c.experts);
-      for (int32_t e = 0; e < c.experts; ++e)
-        choice[e] = e;
-      if (!c.crowded)
-        std::shuffle(choice.begin(), choice.end(), random);
-      expert_of_pair.insert(expert_of_pair.end(), choice.begin(), choice.begin() + c.top_k);
-    }
+    choose(c.tokens, c.experts, c.top_k, c.crowded, random, expert_of_pair);
     groups = group(expert_of_pair, c.experts);
     const int64_t rows = c.gather ? c.tokens : pairs;
     packed_x = std::make_unique<Aligned<uint16_t>>(rows * stride);

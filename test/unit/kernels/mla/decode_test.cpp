@@ -1,39 +1,12 @@
 // mla_decode with mla_combine agrees with the absorbed reference: odd sizes, several sequences, scattered
 // pages, any split.
-#include "test/unit/kernels/mla/problem.h"
+#include "test/unit/kernels/mla/query.h"
 
 R1_DECLARE_LEVELS(mla_decode);
 R1_DECLARE_LEVELS(mla_combine);
 
 namespace r1::test {
 namespace {
-
-struct Query {
-  std::vector<int32_t> slots, positions;
-  std::vector<float> latent, rope, want;
-};
-
-Query make_query(Random& random, const Problem& p) {
-  Query q;
-  for (int64_t s = 0; s < int64_t(p.lengths.size()); ++s)
-    q.slots.push_back(int32_t(s));
-  random.shuffle(q.slots);
-  const int64_t tokens = int64_t(q.slots.size()), heads = p.params.heads;
-  // Queries of such a size that probabilities are neither uniform nor one-hot.
-  const float size =
-      std::sqrt(float(p.params.nope + p.params.rope) / float(p.params.kv_lora + p.params.rope));
-  q.latent = rounded(random.normal(tokens * heads * p.params.kv_lora, size));
-  q.rope = rounded(random.normal(tokens * heads * p.params.rope, size));
-  q.want.resize(tokens * heads * p.params.kv_lora);
-  for (int64_t t = 0; t < tokens; ++t) {
-    const int32_t s = q.slots[t];
-    q.positions.push_back(int32_t(p.lengths[s] - 1));
-    reference::mla_absorbed(&q.latent[t * heads * p.params.kv_lora], &q.rope[t * heads * p.params.rope],
-                            p.latent[s].data(), p.key[s].data(), &q.positions[t], p.shape(1),
-                            &q.want[t * heads * p.params.kv_lora]);
-  }
-  return q;
-}
 
 const std::vector<NativeLevel> kDecode = supported(R1_LEVELS(mla_decode)),
                                kCombine = supported(R1_LEVELS(mla_combine));
