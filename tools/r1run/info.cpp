@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "tools/r1run/commands.h"
 #include "tools/r1run/output.h"
@@ -22,6 +23,19 @@ void print_memory(const MemoryPlan& plan, uint64_t available, const char* where)
                  gib(plan.arena), gib(plan.other));
 }
 
+// sim:sm_80 asks for a simulated chip 80; the stand-in for the driver reads which from its environment.
+void simulate_chip_of(std::string_view target) {
+  constexpr std::string_view kSim = "sim:sm_";
+  const char* set = getenv("R1_SIMCUDA");
+  std::string text = set ? set : "";
+  if (!target.starts_with(kSim) || text.find("chip=") != std::string::npos)
+    return;
+  target.remove_prefix(kSim.size());
+  text += (text.empty() ? "chip=" : ",chip=") +
+          std::string(target.substr(0, target.find_first_not_of("0123456789")));
+  setenv("R1_SIMCUDA", text.c_str(), 1);
+}
+
 } // namespace
 
 Result<std::unique_ptr<Program>> open_program(const ModelArgs& args, int64_t sequences,
@@ -33,6 +47,7 @@ Result<std::unique_ptr<Program>> open_program(const ModelArgs& args, int64_t seq
   device.memory_limit = args.memory_mib << 20;
   device.cache_sequences = uint32_t(sequences);
   device.cache_tokens = args.context;
+  simulate_chip_of(args.target);
   return Program::open(args.artifact, {args.target, device});
 }
 
