@@ -48,7 +48,7 @@ get_nvrtc() { # never fails: without NVRTC all but GPU targets works
   say "no NVRTC here: getting the wheel nvidia-cuda-nvrtc into build/cuda (150 MB)"
   if ! python3 -m pip install --target build/cuda --upgrade --no-deps --only-binary :all: --no-input --retries 1 --timeout 20 \
     --disable-pip-version-check "nvidia-cuda-nvrtc>=13" >build/nvrtc.log 2>&1; then
-    say "NVRTC cannot be had ($(grep -m1 -i error build/nvrtc.log || echo 'no reason given'), see $PWD/build/nvrtc.log);" \
+    say "NVRTC cannot be had ($(grep '^ERROR' build/nvrtc.log | tail -1 | grep . || echo 'no reason given'), see $PWD/build/nvrtc.log);" \
       "tests that compile for a GPU will be skipped"
   fi
   chown -R --reference=. build/nvrtc.log build/cuda 2>/dev/null || true
