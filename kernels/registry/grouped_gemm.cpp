@@ -9,7 +9,7 @@ namespace {
 
 template <bool f8> int64_t scratch_bytes(const int64_t* words) {
   GroupedGemmParams p;
-  std::memcpy(&p, words, sizeof p);
+  std::memcpy(static_cast<void*>(&p), words, sizeof p);
   return gemm_scratch(kGroupedRowBlock, p.tile_n * p.accumulators, p.k, f8, false).bytes;
 }
 

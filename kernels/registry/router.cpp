@@ -9,7 +9,7 @@ namespace {
 
 template <int64_t (*bytes)(const RouterParams&)> int64_t scratch_bytes(const int64_t* words) {
   RouterParams p;
-  std::memcpy(&p, words, sizeof p);
+  std::memcpy(static_cast<void*>(&p), words, sizeof p);
   return bytes(p);
 }
 
