@@ -18,6 +18,8 @@ constexpr size_t kMaxAddedBytes = 4096;
 constexpr unsigned kMaxNesting = 100;
 
 llvm::Error bad(const std::string& what) { return textError("tokenizer.json: " + what); }
+// Of what no tokenizers library writes.
+llvm::Error damaged(const std::string& what) { return bad(what + "; download the file again"); }
 
 std::string shown(std::string_view text) { return "'" + excerpt(text) + "'"; }
 
@@ -98,13 +100,13 @@ llvm::Error VocabularyImport::options(const json& model) {
   if (model.contains("dropout") && model["dropout"].is_number() && model["dropout"] != 0)
     return bad("dropout is set, which makes tokens random; set it to null");
   if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].empty())
-    return bad("model.vocab is not an object of tokens and ids");
+    return damaged("model.vocab is not an object of tokens and ids");
   return llvm::Error::success();
 }
 
 llvm::Error VocabularyImport::model(const json& model) {
   if (!model.is_object())
-    return bad("'model' is not an object");
+    return damaged("'model' is not an object");
   if (llvm::Error error = options(model))
     return error;
   std::vector<bool> taken;
@@ -138,7 +140,7 @@ llvm::Error VocabularyImport::model(const json& model) {
     table_.byte_tokens.push_back(it == vocabulary_.end() ? -1 : static_cast<int32_t>(it->second));
   }
   if (!model.contains("merges") || !model["merges"].is_array())
-    return bad("model.merges is not a list");
+    return damaged("model.merges is not a list");
   return merges(model["merges"]);
 }
 
@@ -151,9 +153,9 @@ llvm::Expected<std::pair<std::string, std::string>> VocabularyImport::mergeParts
     size_t space = line.find(' ');
     if (space != std::string::npos && line.find(' ', space + 1) == std::string::npos)
       return std::pair(line.substr(0, space), line.substr(space + 1));
-    return bad("merge " + shown(line) + " is not two tokens with a space between");
+    return damaged("merge " + shown(line) + " is not two tokens with a space between");
   }
-  return bad("a merge is neither a text nor a list of two texts");
+  return damaged("a merge is neither a text nor a list of two texts");
 }
 
 llvm::Error VocabularyImport::merges(const json& list) {
@@ -189,7 +191,7 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
   if (added.is_null())
     return llvm::Error::success();
   if (!added.is_array())
-    return bad("added_tokens is not a list");
+    return damaged("added_tokens is not a list");
   auto next = static_cast<uint32_t>(vocabulary_.size());
   llvm::DenseMap<uint32_t, llvm::StringRef> taken; // a vocabulary with gaps may reach beyond its size
   for (const auto& entry : vocabulary_)
@@ -198,7 +200,7 @@ llvm::Error VocabularyImport::addedTokens(const json& added) {
   std::map<std::string, artifact::AddedTokenT, std::less<>> raw, normalized;
   for (const json& entry : added) {
     if (!entry.is_object() || !entry.contains("content") || !entry["content"].is_string())
-      return bad("an added token has no 'content' text");
+      return damaged("an added token has no 'content' text");
     std::string content = entry["content"];
     if (content.empty())
       continue;
@@ -317,11 +319,11 @@ llvm::Expected<json> parseJson(std::string_view text, std::string_view file) {
 
 llvm::Expected<ImportedTokenizer> importTokenizer(const json& tokenizer) {
   if (!tokenizer.is_object())
-    return bad("not a JSON object");
+    return damaged("not a JSON object");
   if (tokenizer.contains("version") && tokenizer["version"] != "1.0")
-    return bad("its version is not \"1.0\"");
+    return bad("its version is not \"1.0\"; save it with a tokenizers library that writes 1.0");
   if (!tokenizer.contains("model"))
-    return bad("it has no 'model'");
+    return damaged("it has no 'model'");
   ImportedTokenizer imported;
   imported.table = std::make_unique<artifact::TokenizerT>();
   if (llvm::Error error = importPipeline(tokenizer, *imported.table))

@@ -64,6 +64,14 @@ Result<std::unique_ptr<Program>> Program::open(const std::string& path, const Pr
   if (!target.ok())
     return target.status().at(path);
   program->target_ = *target;
+  if (int64_t most = program->model().max_context(); options.device.cache_tokens > most)
+    return fail(Code::kInvalidArgument,
+                "a context of %lld tokens, but the artifact allows %lld; ask for fewer, or compile the model "
+                "with "
+                "--max-context %lld",
+                (long long)options.device.cache_tokens, (long long)most,
+                (long long)options.device.cache_tokens)
+        .at(path);
   auto open = for_cpu(**target) ? cpu::open : cuda::open;
   auto device = open(*program->reader_, *program->target_, options.device);
   if (!device.ok())

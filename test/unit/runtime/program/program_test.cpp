@@ -21,6 +21,21 @@ TEST(Program, UnknownTargetListsWhatThereIs) {
   EXPECT_NE(s.message().find("cpu:x86-64"), std::string::npos) << s.message();
 }
 
+TEST(Program, MoreContextThanTheArtifactAllowsIsRefused) {
+  std::string path = temporary("context.r1a");
+  write_fake_model(path);
+  ProgramOptions options;
+  options.device.cache_tokens = testing::kMaxContext;
+  EXPECT_TRUE(Program::open(path, options).ok());
+  ++options.device.cache_tokens;
+  Status s = Program::open(path, options).status();
+  EXPECT_EQ(s.code(), Code::kInvalidArgument);
+  EXPECT_NE(
+      s.message().find("compile the model with --max-context " + std::to_string(testing::kMaxContext + 1)),
+      std::string::npos)
+      << s.message();
+}
+
 TEST(Program, TheStrongestTargetIsChosen) {
   flatbuffers::FlatBufferBuilder builder;
   ArtifactT a;
