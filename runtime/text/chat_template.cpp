@@ -138,6 +138,14 @@ Result<ChatTemplate> ChatTemplate::open(const artifact::Text* text, std::string_
         "the artifact has no chat template '%.*s'; compile a folder whose tokenizer_config.json has one",
         length, name.data());
   const artifact::Template* tree = result.tree_;
+  const auto askew = [](const auto* numbers) { // which the verifier does not look at
+    return numbers->size() > 0 && reinterpret_cast<uintptr_t>(numbers->Data()) % 8;
+  };
+  if (askew(tree->integers()) || askew(tree->floats()))
+    return fail(
+        Code::kCorrupt,
+        "chat template '%.*s' of the artifact has numbers that are not aligned; compile the model again",
+        length, name.data());
   for (const flatbuffers::String* string : *tree->strings())
     if (!is_utf8(string->string_view()))
       return fail(

@@ -42,7 +42,8 @@ Result<Regex> Regex::open(const artifact::Regex* source) {
       return corrupt("a character class that is not there");
   }
   regex.sets_ = source->sets()->data();
-  if (reinterpret_cast<uintptr_t>(regex.sets_) % alignof(uint64_t)) // which the verifier does not look at
+  if (source->sets()->size() > 0 &&
+      reinterpret_cast<uintptr_t>(regex.sets_) % 8) // which the verifier does not look at
     return corrupt("character sets that are not aligned");
   regex.program_ = reinterpret_cast<const artifact::RegexInstruction*>(source->program()->Data());
   const uint32_t sets = source->sets()->size() / regex.words_;

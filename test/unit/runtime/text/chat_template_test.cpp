@@ -2,6 +2,7 @@
 // (template_expressions, template_calls, template_methods, template_filters). What Jinja means is tested in test/unit/compiler/import.
 #include "runtime/text/chat_template.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 
 namespace r1::text {
@@ -51,6 +52,23 @@ TEST(ChatTemplate, BrokenNodesAreRefused) {
   for (const Node& node : broken)
     EXPECT_FALSE(Opened({kNone, node}).result.ok()) << artifact::EnumNameNodeKind(node.kind());
   EXPECT_FALSE(Opened({}).result.ok());
+}
+
+// A verified buffer may hold numbers of eight bytes at an address that is a multiple of four alone. Found by fuzzing.
+TEST(ChatTemplate, NumbersThatAreNotAlignedAreRefused) {
+  Opened opened({kNone});
+  ASSERT_TRUE(opened.result.ok());
+  std::vector<uint64_t> copy(opened.builder.GetSize() / 8 + 2);
+  for (int offset : {8, 4}) {
+    uint8_t* bytes = reinterpret_cast<uint8_t*>(copy.data()) + offset;
+    std::memcpy(bytes, opened.builder.GetBufferPointer(), opened.builder.GetSize());
+    const auto moved = ChatTemplate::open(flatbuffers::GetRoot<artifact::Text>(bytes));
+    EXPECT_EQ(moved.ok(), offset == 8);
+    if (!moved.ok()) {
+      EXPECT_EQ(moved.status().code(), Code::kCorrupt);
+      EXPECT_NE(moved.status().message().find("not aligned"), std::string::npos) << moved.status().message();
+    }
+  }
 }
 
 TEST(ChatTemplate, AMissingNameSaysSo) {
