@@ -50,8 +50,7 @@ typedef struct r1_model_options {
   const char* target; /* NULL: the best target that this machine runs */
   int32_t threads;    /* 0: one for each core */
   uint32_t sequences; /* how many full sequences the cache has room for; 0: as many as the artifact allows */
-  int64_t
-      context; /* tokens of each of them; 0: as many as the artifact allows, more than those is an error */
+  int64_t context;    /* tokens of each; 0: as many as the artifact allows, more is an error */
   uint64_t memory_limit;  /* bytes; 0: what the system has available */
   int32_t map_weights;    /* 1: map the file instead of reading it into huge pages */
   int32_t verify_weights; /* 1: check the hash of the weights, however large, before use */
