@@ -16,8 +16,8 @@ import e2e
 # What e4m3 with a scale for 128 columns costs: an element is off by 2^-4 at most, 2.6 % in the quadratic mean. Measured, in shares of the
 # logits' norm: 2 to 3 % for a dense layer, 6 % for three, 21 % where gates choose other experts for it.
 COST = 0.25
-# How far apart two independent samples of that cost may be; measured 0.92 to 1.02.
-SAME_COST = 1.15
+# How far apart two independent samples of that cost may be; measured 0.84 (30 positions) to 1.02. Less would be kernels that quantise nothing.
+SAME_COST = (0.75, 1.15)
 
 # One layer against its interpretation: measured 1.1 to 1.6 % where it is dense, 2.2 % with experts.
 e2e.WHOLE = 0.035
@@ -85,6 +85,6 @@ for target in targets:
             ours = distance(computed(path, target, flags, e2e.ways_to_run(target))[rows], exact[rows])
             print(f"{name} {target} {' '.join(flags) or 'at once'}: quantising costs {cost:.4f}, interpreted; {ours:.4f} here")
             e2e.expect(1e-3 < cost < COST, f"quantising costs {cost:.4f} of the logits' norm, at most {COST} expected")
-            e2e.expect(ours < cost * SAME_COST, f"{ours:.4f} off, {cost:.4f} by interpretation")
+            e2e.expect(SAME_COST[0] < ours / cost < SAME_COST[1], f"{ours:.4f} off, {cost:.4f} by interpretation")
         e2e.attempt(results, f"{name} {target} {' '.join(flags)}", whole)
 sys.exit(e2e.report(results))
