@@ -152,6 +152,7 @@ std::unique_ptr<artifact::EntryT> describeEntry(plan::EntryOp op,
     if (auto maps = launch.getMaps())
       for (auto map : maps->getAsRange<kern::TensorMapAttr>())
         item->maps.push_back(describeMap(map));
+    item->rows = static_cast<artifact::Dim>(launch.getRows());
     item->after = launch.getAfter();
     item->location = launch.getLocation().str();
     DictionaryAttr cost = launch.getCost();

@@ -163,10 +163,10 @@ Value GraphBuilder::attention(Value x, const std::string& prefix, int64_t cacheL
   cache = ir::CacheAppendOp::create(builder, loc, cache.getType(), cache, latent, rope(key, 1, 0), positions,
                                     cacheLayer);
   Weight kvB = matrix(prefix + "kv_b_proj");
-  Value attended = ir::AttentionOp::create(builder, loc, activation(config.heads * config.vHeadDim),
-                                           rope(q, config.heads, config.qkNopeHeadDim), kvB.weight, kvB.scale,
-                                           cache, positions, cacheLayer, config.heads, config.qkNopeHeadDim,
-                                           config.vHeadDim, llvm::APFloat(checkpoint::softmaxScale(config)));
+  Value attended = ir::AttentionOp::create(
+      builder, loc, activation(config.heads * config.vHeadDim), rope(q, config.heads, config.qkNopeHeadDim),
+      kvB.weight, kvB.scale, cache, positions, /*rows=*/Value(), cacheLayer, config.heads,
+      config.qkNopeHeadDim, config.vHeadDim, llvm::APFloat(checkpoint::softmaxScale(config)));
   return linear(attended, prefix + "o_proj");
 }
 

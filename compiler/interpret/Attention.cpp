@@ -31,27 +31,40 @@ Expected<KvB> splitKvB(Value weight, Value scale, int64_t heads, int64_t nope, i
   return split;
 }
 
-/// Calls `attend(first token, tokens, context)` for each run of tokens of one sequence.
+/// Calls `attend(first query, queries, context, their positions)` for each run of queries of one sequence: those of all tokens, or of
+/// the tokens that `rows` names.
 template <typename Attend>
-Error forEachSequence(Frame& frame, Value cache, int64_t layer, Value positionsValue, int64_t tokens,
-                      Attend attend) {
-  const IntTensor& positions = frame.ints(positionsValue);
-  if (Error error = checkRows("positions", positions.data.size(), tokens))
-    return error;
-  Expected<std::vector<int32_t>> slots = frame.slotsOf(tokens);
+Error forEachSequence(Frame& frame, Value cache, int64_t layer, Value positionsValue, Value rows,
+                      int64_t queries, Attend attend) {
+  std::vector<int32_t> positions = frame.ints(positionsValue).data;
+  Expected<std::vector<int32_t>> slots = frame.slotsOf(positions.size());
   if (!slots)
     return slots.takeError();
-  if (Error error = checkIndices("position", positions.data, LatentCache::kMaxPosition + 1))
+  if (rows) {
+    const std::vector<int32_t>& tokens = frame.ints(rows).data;
+    if (Error error = checkIndices("row", tokens, positions.size()))
+      return error;
+    auto pick = [&](std::vector<int32_t>& of) {
+      std::vector<int32_t> picked;
+      for (int32_t token : tokens)
+        picked.push_back(of[token]);
+      of = std::move(picked);
+    };
+    pick(positions), pick(*slots);
+  }
+  if (Error error = checkRows("positions", positions.size(), queries))
+    return error;
+  if (Error error = checkIndices("position", positions, LatentCache::kMaxPosition + 1))
     return error;
   CacheValue at = frame.cache(cache);
-  for (int64_t first = 0, next; first < tokens; first = next) {
-    for (next = first + 1; next < tokens && (*slots)[next] == (*slots)[first];)
+  for (int64_t first = 0, next; first < queries; first = next) {
+    for (next = first + 1; next < queries && (*slots)[next] == (*slots)[first];)
       ++next;
-    int64_t length = *std::max_element(&positions.data[first], &positions.data[first] + (next - first)) + 1;
+    int64_t length = *std::max_element(&positions[first], &positions[first] + (next - first)) + 1;
     Expected<LatentCache::Context> context = at.store->read(at, layer, (*slots)[first], length);
     if (!context)
       return context.takeError();
-    attend(first, next - first, *context, &positions.data[first]);
+    attend(first, next - first, *context, &positions[first]);
   }
   return Error::success();
 }
@@ -96,7 +109,7 @@ Error evaluate(ir::AttentionOp op, Frame& frame) {
       tokens, heads, cache.getKvLora(), cache.getRope(), nope, v, op.getScale().convertToDouble()};
   std::vector<float> y(tokens * heads * v);
   Error error = forEachSequence(
-      frame, op.getCache(), op.getLayer(), op.getPositions(), tokens,
+      frame, op.getCache(), op.getLayer(), op.getPositions(), op.getRows(), tokens,
       [&](int64_t first, int64_t count, LatentCache::Context context, const int32_t* positions) {
         shape.tokens = count;
         reference::mla_plain(&(*q)->data[first * (*q)->columns()], context.latents, context.keys,
@@ -142,7 +155,7 @@ Error evaluate(ir::LatentAttentionOp op, Frame& frame) {
   reference::MlaShape shape{tokens, heads, cache.getKvLora(), rope, nope, 1, op.getScale().convertToDouble()};
   std::vector<float> y(tokens * width);
   Error error = forEachSequence(
-      frame, op.getCache(), op.getLayer(), op.getPositions(), tokens,
+      frame, op.getCache(), op.getLayer(), op.getPositions(), /*rows=*/Value(), tokens,
       [&](int64_t first, int64_t count, LatentCache::Context context, const int32_t* positions) {
         shape.tokens = count;
         reference::mla_absorbed(&(*latent)->data[first * width], &rotated[first * heads * rope],

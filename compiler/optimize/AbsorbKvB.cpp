@@ -22,6 +22,8 @@ struct AbsorbKvB : impl::AbsorbKvBBase<AbsorbKvB> {
       if (entryKind(getOperation()) == "prefill")
         missed(op, kName,
                "many queries share the keys in prefill: expanding them once costs fewer operations");
+      else if (op.getRows())
+        missed(op, kName, "the queries are of some tokens only");
       else
         absorb(op);
     }

@@ -106,6 +106,8 @@ void missed(Operation* at, StringRef fusion, const Twine& reason) {
 
 ArrayRef<Fusion> fusions() {
   static const Fusion list[] = {
+      {"prune-unread-rows", createPruneUnreadRows,
+       "prefill's last layer computes the rows whose logits are wanted"},
       {"merge-qkv-a", createMergeQkvA, "linear layers over the same input become one"},
       {"absorb-kv-b", createAbsorbKvB, "decode attends over latents; kv_b_proj moves into query and output"},
       {"quantize-activations", createQuantizeActivations,

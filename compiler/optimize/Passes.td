@@ -9,6 +9,9 @@ class FusionPass<string flag> : Pass<flag, "::mlir::func::FuncOp"> {
   let dependentDialects = ["::r1::ir::R1Dialect"];
 }
 
+def PruneUnreadRows : FusionPass<"r1-prune-unread-rows"> {
+  let summary = "Prefill: the last layer computes the rows whose logits are wanted, not every token's";
+}
 def MergeQkvA : FusionPass<"r1-merge-qkv-a"> {
   let summary = "Linear layers over the same input become one (q_a_proj and kv_a_proj_with_mqa)";
 }

@@ -320,7 +320,7 @@ void Planner::planEntry(func::FuncOp function) {
       add(v);
     auto name = dyn_cast<NameLoc>(op.getLoc());
     LaunchOp::create(inner, op.getLoc(), kernelOf(op), builder.getArrayAttr(arguments), op.getGridAttr(),
-                     builder.getBoolAttr(starts),
+                     op.getRowsDimAttr(), builder.getBoolAttr(starts),
                      name ? name.getName() : builder.getStringAttr(op.getSkeleton()), op.getCostAttr(),
                      op.getMapsAttr());
   }

@@ -70,14 +70,22 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   bool decode = function->getAttrOfType<StringAttr>("r1.entry") &&
                 function->getAttrOfType<StringAttr>("r1.entry").getValue() == "decode";
   int64_t kvLora = cache.getKvLora(), rope = cache.getRope(), qBlock = 1, headBlocks = heads;
+  int64_t rowsDim = rowsDimOf(op.getQ()), queries = maxRows(rowsDim);
+  if (static_cast<bool>(op.getRows()) != (rowsDim == kernels::kLogitRows))
+    return op.emitOpError("has queries of all tokens and rows of some, or the other way round");
+  Value positions = op.getPositions(), slots = function.getArgument(3);
+  if (op.getRows()) {
+    positions = gatherWords(positions, op.getRows(), op.getLoc());
+    slots = gatherWords(slots, op.getRows(), op.getLoc());
+  }
   bool warpGroups = useWarpGroups(cache);
   if (!decode && machine == Machine::Cpu)
-    qBlock = queryBlock(maxTokens);
+    qBlock = queryBlock(queries);
   if (machine == Machine::Cuda) {
     if (!decode) // a power of two, no more than there are tokens
       qBlock = std::min<int64_t>(warpGroups ? kernels::kCudaMlaHopperRows
                                             : kernels::cuda_mla_largest_q_block(chip, kvLora, rope),
-                                 llvm::bit_ceil<uint64_t>(maxTokens));
+                                 llvm::bit_ceil<uint64_t>(queries));
     int64_t rows = warpGroups ? kernels::kCudaMlaHopperRows
                               : kernels::cuda_mla_prefill_tile(chip, qBlock, heads, kvLora, rope).rows;
     if (!rows)
@@ -88,13 +96,8 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   Dispatch d;
   d.skeleton = warpGroups ? "mla_prefill_hopper" : "mla_prefill";
   d.layer = op.getLayer();
-  d.inputs = {op.getQ(),
-              keys.weight,
-              values.weight,
-              op.getCache(),
-              op.getPositions(),
-              function.getArgument(3),
-              function.getArgument(4)};
+  d.inputs = {op.getQ(), keys.weight, values.weight,          op.getCache(),
+              positions, slots,       function.getArgument(4)};
   d.outputs = {op.getType()};
   d.fixedOutputs = 1;
   d.weightBytes = keys.bytes + values.bytes;
@@ -104,14 +107,14 @@ LogicalResult Selector::selectAttention(ir::AttentionOp op) {
   d.positionBytes = positionBytes(cache);
   mlaParams(d, builder, cache, heads, nope, v, op.getScale().convertToDouble(), maxContext,
             rowStride(op.getQ()), 0, paddedColumns(op.getResult()), qBlock,
-            contextSplits(machine, maxTokens, maxContext, heads, 1));
+            contextSplits(machine, queries, maxContext, heads, 1));
   if (warpGroups) {
     int64_t width = kernels::rowmajor_stride(kvLora);
     d.maps = {cacheMap(3, cache), chunkMap(1, width, width, nope, heads),
               chunkMap(2, width, width, v, heads)};
   }
-  d.grid = {kernels::kTokens, qBlock, -1, headBlocks};
-  op.replaceAllUsesWith(emit(op, d, kernels::kTokens)[0]);
+  d.grid = {rowsDim, qBlock, -1, headBlocks};
+  op.replaceAllUsesWith(emit(op, d, rowsDim)[0]);
   return success();
 }
 

@@ -43,7 +43,7 @@ int64_t Selector::rowsDimOf(Value value) const {
   return rowsDims.lookup(value);
 }
 
-ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
+ValueRange Selector::emit(Location loc, Dispatch& d, int64_t rowsDim, ArrayAttr fusions) {
   SmallVector<Attribute> holeInputs;
   llvm::SetVector<Value> extra;
   int64_t fixedInputs = d.inputs.size();
@@ -59,7 +59,6 @@ ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
   llvm::append_range(inputs, extra);
   if (d.extended)
     inputs.push_back(d.extended);
-  auto fused = dyn_cast<ir::FusedOp>(at);
   SmallVector<NamedAttribute> costs = {
       builder.getNamedAttr("expert_fraction", builder.getF64FloatAttr(d.expertFraction)),
       builder.getNamedAttr("flops_per_token", builder.getI64IntegerAttr(d.flopsPerToken)),
@@ -70,10 +69,10 @@ ValueRange Selector::emit(Operation* at, Dispatch& d, int64_t rowsDim) {
   }
   auto cost = builder.getDictionaryAttr(costs);
   auto op = kern::DispatchOp::create(
-      builder, at->getLoc(), d.outputs, d.skeleton, builder.getDictionaryAttr(d.params), inputs,
+      builder, loc, d.outputs, d.skeleton, builder.getDictionaryAttr(d.params), inputs,
       builder.getDenseI64ArrayAttr({fixedInputs, d.fixedOutputs}), builder.getDenseI64ArrayAttr(d.grid),
-      rowsDim, builder.getArrayAttr(holeInputs), fused ? fused.getFusions() : builder.getStrArrayAttr({}),
-      cost, d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(),
+      rowsDim, builder.getArrayAttr(holeInputs), fusions ? fusions : builder.getStrArrayAttr({}), cost,
+      d.layer ? builder.getI64IntegerAttr(*d.layer) : IntegerAttr(),
       d.maps.empty() ? ArrayAttr() : builder.getArrayAttr(d.maps), d.holes.size());
   for (auto [region, source] : llvm::zip(op.getHoles(), d.holes))
     region.takeBody(*source);

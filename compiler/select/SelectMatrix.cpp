@@ -83,7 +83,6 @@ LogicalResult Selector::selectLinear(ir::FusedOp op) {
   d.param(builder, "x_stride", rowStride(input));
   d.param(builder, "x_batch_stride", int64_t{0});
   d.param(builder, "accumulators", accumulators);
-  d.param(builder, "rows_dim", rowsDim);
   d.param(builder, "tile_m", tiles.m);
   d.param(builder, "tile_n", tiles.n);
   d.param(builder, "prologue", int64_t{norm ? 1 : 0});
@@ -141,9 +140,10 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
   PackedWeight weight = packMatrix(builder, op.getLoc(), machine, refs);
   int64_t experts = cast<RankedTensorType>(first.getWeight().getType()).getDimSize(0);
   int64_t topK = columnsOf(ids), n = columnsOf(first.getResult()), k = columnsOf(first.getX());
-  int64_t accumulators = layers.size(), maxActive = std::min(experts, maxTokens * topK);
+  int64_t accumulators = layers.size(), rowsDim = rowsDimOf(ids), most = maxRows(rowsDim) * topK;
+  int64_t maxActive = std::min(experts, most);
   // Rows an expert meets on average when all tokens are there.
-  int64_t pairs = maxTokens * topK, rows = ceilDiv(pairs, experts);
+  int64_t rows = ceilDiv(most, experts);
   bool quantized = static_cast<bool>(first.getXScale());
   GemmTiles tiles = quantized ? quantizedTiles(chip, rows, n, accumulators) : expertTiles(machine, rows, n);
   d.skeleton = quantized ? "grouped_gemm_quantised_f8" : weight.f8 ? "grouped_gemm_f8" : "grouped_gemm_bf16";
@@ -155,11 +155,11 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
                              : "grouped_gemm_hopper_bf16";
     d.maps = {weightMap(builder, weight.f8, quantized, n, k, experts * accumulators, tiles.n)};
     // Tiles are blocks of an expert's rows, of which each expert may have one that is not full.
-    d.grid = {-1, (pairs + maxActive * (tiles.m - 1)) / tiles.m, -1, ceilDiv(n, tiles.n)};
+    d.grid = {-1, (most + maxActive * (tiles.m - 1)) / tiles.m, -1, ceilDiv(n, tiles.n)};
   }
   d.inputs.push_back(x);
   addWeight(d, weight);
-  d.inputs.push_back(groupsOf(ids, experts, op.getLoc()));
+  d.inputs.push_back(groupsOf(ids, experts));
   if (quantized)
     d.inputs.push_back(body.outside(first.getXScale()));
   d.param(builder, "n", n);
@@ -182,7 +182,7 @@ LogicalResult Selector::selectExperts(ir::FusedOp op) {
     return failure();
   close(d, epilogue);
   llvm::append_range(d.outputs, op.getOutputs().getTypes());
-  return replaceWithDispatch(op, d, /*rowsDim=*/kernels::kTokens);
+  return replaceWithDispatch(op, d, rowsDim);
 }
 
 LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64_t heads, int64_t rowsPerHead,
@@ -201,7 +201,6 @@ LogicalResult Selector::selectHeads(Operation* op, Value x, WeightRef kvB, int64
   d.param(builder, "x_stride", rowStride(x));
   d.param(builder, "x_batch_stride", xBatchStride);
   d.param(builder, "accumulators", int64_t{1});
-  d.param(builder, "rows_dim", int64_t{kernels::kTokens});
   d.param(builder, "tile_m", tiles.m);
   d.param(builder, "tile_n", tiles.n);
   d.param(builder, "prologue", int64_t{0});

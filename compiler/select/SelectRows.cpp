@@ -39,7 +39,6 @@ LogicalResult Selector::selectRows(ir::FusedOp op) {
     d.inputs = {y, body.outside(combine.getWeights())};
   }
   d.param(builder, "cols", cols);
-  d.param(builder, "rows_dim", rowsDim);
   d.param(builder, "norm", int64_t{norm ? 1 : 0});
   d.param(builder, "epsilon", norm ? norm.getEpsilon().convertToDouble() : 0.0);
   d.param(builder, "combine_k", combineK);
@@ -79,7 +78,6 @@ LogicalResult Selector::selectQuantize(ir::QuantizeRowsOp op) {
   d.outputs = {op.getY().getType(), op.getScale().getType()};
   d.fixedOutputs = 2;
   d.param(builder, "cols", columnsOf(op.getX()));
-  d.param(builder, "rows_dim", rowsDim);
   d.param(builder, "inner", inner);
   d.param(builder, "x_stride", rowStride(op.getX()));
   d.param(builder, "x_type", elementTypeCode(op.getX()));
@@ -101,6 +99,18 @@ LogicalResult Selector::selectGather(ir::GatherRowsOp op) {
   storeHole(d, op.getLoc());
   op.replaceAllUsesWith(emit(op, d, kernels::kLogitRows)[0]);
   return success();
+}
+
+Value Selector::gatherWords(Value words, Value rows, Location loc) {
+  Dispatch d;
+  d.skeleton = "gather_words";
+  d.inputs = {words, rows};
+  d.outputs = {words.getType()};
+  d.fixedOutputs = 1;
+  int64_t tile = 256;
+  d.param(builder, "tile", tile);
+  d.grid = {kernels::kLogitRows, tile};
+  return emit(loc, d, kernels::kLogitRows)[0];
 }
 
 LogicalResult Selector::selectSample(ir::SampleOp op) {
@@ -130,7 +140,7 @@ LogicalResult Selector::selectRopeTable(ir::RopeTableOp op) {
 }
 
 LogicalResult Selector::selectRope(ir::RopeOp op) {
-  int64_t heads = op.getHeads();
+  int64_t heads = op.getHeads(), rowsDim = rowsDimOf(op.getX());
   Dispatch d;
   d.skeleton = "rope";
   d.inputs = {op.getX(), op.getTable()};
@@ -145,8 +155,8 @@ LogicalResult Selector::selectRope(ir::RopeOp op) {
   d.param(builder, "y_stride", (columnsOf(op.getX()) + 15) / 16 * 16);
   d.param(builder, "x_type", elementTypeCode(op.getX()));
   d.param(builder, "y_type", elementTypeCode(op.getResult()));
-  d.grid = {kernels::kTokens, 1};
-  op.replaceAllUsesWith(emit(op, d, kernels::kTokens)[0]);
+  d.grid = {rowsDim, 1};
+  op.replaceAllUsesWith(emit(op, d, rowsDim)[0]);
   return success();
 }
 
@@ -192,6 +202,7 @@ LogicalResult Selector::selectRouter(ir::FusedOp op) {
   Body body(op);
   auto logits = only<ir::RouterLogitsOp>(body);
   auto gate = only<ir::RouterGateOp>(body);
+  int64_t rowsDim = rowsDimOf(body.outside(logits ? logits.getX() : gate.getLogits()));
   Dispatch d;
   d.skeleton = logits && gate ? "router_fused" : logits ? "router_logits" : "router_topk";
   int64_t experts = columnsOf(logits ? logits.getResult() : gate.getLogits()), hidden = 1, stride = 16,
@@ -224,27 +235,27 @@ LogicalResult Selector::selectRouter(ir::FusedOp op) {
   d.param(builder, "scale", gate ? gate.getScale().convertToDouble() : 1.0);
   d.param(builder, "x_stride", stride);
   d.param(builder, "w_type", type);
-  int64_t tokens = gate ? 1 : routerTokens(machine, maxTokens);
+  int64_t tokens = gate ? 1 : routerTokens(machine, maxRows(rowsDim));
   d.param(builder, "tile_tokens", tokens);
-  d.grid = {kernels::kTokens, tokens};
+  d.grid = {rowsDim, tokens};
   if (!gate)
     d.grid.append({-1, (experts + 15) / 16});
   llvm::append_range(d.outputs, op.getOutputs().getTypes());
   d.fixedOutputs = d.outputs.size();
-  op.replaceAllUsesWith(emit(op, d, kernels::kTokens));
+  op.replaceAllUsesWith(emit(op, d, rowsDim));
   return success();
 }
 
-Value Selector::groupsOf(Value ids, int64_t experts, Location loc) {
+Value Selector::groupsOf(Value ids, int64_t experts) {
   Value& known = groups[ids];
   if (known)
     return known;
-  int64_t topK = columnsOf(ids);
+  int64_t topK = columnsOf(ids), rowsDim = rowsDimOf(ids);
   Dispatch d;
   d.skeleton = "router_group";
   d.inputs = {ids};
   d.outputs = {
-      RankedTensorType::get({kernels::group_words(experts, maxTokens * topK)}, builder.getI32Type())};
+      RankedTensorType::get({kernels::group_words(experts, maxRows(rowsDim) * topK)}, builder.getI32Type())};
   d.fixedOutputs = 1;
   for (StringRef name : {"hidden", "groups", "topk_group", "x_stride", "tile_tokens"})
     d.param(builder, name, int64_t{1});
@@ -256,7 +267,7 @@ Value Selector::groupsOf(Value ids, int64_t experts, Location loc) {
   d.grid = {-1, 1};
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfterValue(ids);
-  return known = emit(ids.getDefiningOp(), d, kernels::kTokens)[0];
+  return known = emit(ids.getLoc(), d, rowsDim)[0];
 }
 
 } // namespace r1::select

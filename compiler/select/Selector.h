@@ -67,7 +67,12 @@ private:
   void useTensorMaps(Dispatch& dispatch, mlir::Value x, int64_t rows, int64_t n, int64_t k, int64_t batch,
                      int64_t xBatchStride, int64_t accumulators, const GemmTiles& tiles);
   /// Creates the dispatch and returns its results; `fusions` and location come from `at`.
-  mlir::ValueRange emit(mlir::Operation* at, Dispatch& dispatch, int64_t rowsDim);
+  mlir::ValueRange emit(mlir::Operation* at, Dispatch& dispatch, int64_t rowsDim) {
+    auto fused = llvm::dyn_cast<ir::FusedOp>(at);
+    return emit(at->getLoc(), dispatch, rowsDim, fused ? fused.getFusions() : mlir::ArrayAttr());
+  }
+  mlir::ValueRange emit(mlir::Location loc, Dispatch& dispatch, int64_t rowsDim,
+                        mlir::ArrayAttr fusions = {});
   /// A new hole of the dispatch, to be filled through the returned builder and closed by `close`.
   HoleBuilder open(Dispatch& dispatch, const Body& body, int leading);
   void close(Dispatch& dispatch, const HoleBuilder& hole);
@@ -80,7 +85,9 @@ private:
 
   int64_t rowsDimOf(mlir::Value value) const;
   int64_t maxRows(int64_t rowsDim) const { return rowsDim == 1 ? maxLogitRows : maxTokens; }
-  mlir::Value groupsOf(mlir::Value ids, int64_t experts, mlir::Location loc);
+  mlir::Value groupsOf(mlir::Value ids, int64_t experts);
+  /// Of a vector of one i32 a token, those of the tokens that `rows` names.
+  mlir::Value gatherWords(mlir::Value words, mlir::Value rows, mlir::Location loc);
 
   mlir::func::FuncOp function;
   mlir::OpBuilder builder;

@@ -55,6 +55,8 @@ LogicalResult LaunchOp::verify() {
     for (auto map : getMaps()->getAsRange<kern::TensorMapAttr>())
       if (map.getArgument() < 0 || map.getArgument() >= static_cast<int64_t>(getArguments().size()))
         return emitOpError() << "launch_c3: " << map << " views an argument that does not exist";
+  if (int64_t rows = getRows(); rows != 0 && rows != 1)
+    return emitOpError() << "launch_c4: rows are 0 (tokens) or 1 (rows of logits), found " << rows;
   return success();
 }
 

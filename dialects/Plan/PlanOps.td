@@ -58,11 +58,12 @@ def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"EntryOp">]> {
     launch_c1: an arena argument lies inside the entry's arena; spaces are arena, segment, io or cache.
     launch_c2: the grid is a list of (dimension, positive value) pairs.
     launch_c3: a tensor map views an argument that exists.
+    launch_c4: rows, what the kernel's rows are, is 0 (tokens) or 1 (rows of logits).
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, TypedArrayAttrBase<Plan_ArgumentAttr, "arguments">:$arguments,
-                       DenseI64ArrayAttr:$grid, BoolAttr:$after, StrAttr:$location, DictionaryAttr:$cost,
-                       OptionalAttr<TypedArrayAttrBase<Kern_TensorMapAttr, "tensor maps">>:$maps);
-  let assemblyFormat = "$kernel $arguments `grid` $grid `after` $after `at` $location `cost` $cost attr-dict";
+                       DenseI64ArrayAttr:$grid, I64Attr:$rows, BoolAttr:$after, StrAttr:$location,
+                       DictionaryAttr:$cost, OptionalAttr<TypedArrayAttrBase<Kern_TensorMapAttr, "tensor maps">>:$maps);
+  let assemblyFormat = "$kernel $arguments `grid` $grid `rows` $rows `after` $after `at` $location `cost` $cost attr-dict";
   let hasVerifier = 1;
 }
 

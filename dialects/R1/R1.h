@@ -15,6 +15,11 @@
 #include "dialects/R1/R1Attrs.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "dialects/R1/R1Types.h.inc"
+
+namespace r1::ir {
+template <typename OpT> class RowWise : public mlir::OpTrait::TraitBase<OpT, RowWise> {};
+} // namespace r1::ir
+
 #define GET_OP_CLASSES
 #include "dialects/R1/R1Ops.h.inc"
 

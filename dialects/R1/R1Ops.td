@@ -13,6 +13,9 @@ def R1_Weight : RankedTensorOf<[F32, BF16, F16, F8E4M3FN]>;
 def R1_Input : RankedTensorOf<[F32, BF16, F8E4M3FN]>; // of a linear layer: an activation, quantised perhaps
 def R1_Ints : 1DTensorOf<[I32]>;
 
+/// Row r of the results comes from row r of the operands with a dynamic first extent, and from the others as a whole.
+def R1_RowWise : NativeOpTrait<"RowWise"> { let cppNamespace = "::r1::ir"; }
+
 class R1_Op<string mnemonic, list<Trait> traits = []> : Op<R1_Dialect, mnemonic, !listconcat([Pure], traits)>;
 class R1_VerifiedOp<string mnemonic, list<Trait> traits = []> : R1_Op<mnemonic, traits> { let hasVerifier = 1; }
 
@@ -54,7 +57,7 @@ def R1_EmbedOp : R1_VerifiedOp<"embed"> {
   let assemblyFormat = "$ids `,` $table attr-dict `:` functional-type(operands, results)";
 }
 
-def R1_RmsNormOp : R1_VerifiedOp<"rms_norm"> {
+def R1_RmsNormOp : R1_VerifiedOp<"rms_norm", [R1_RowWise]> {
   let summary = "x / sqrt(mean(x^2) + epsilon) * weight, over the columns";
   let description = [{
     rms_norm_c1: the weight has rank 1 and as many elements as x has columns.
@@ -65,21 +68,21 @@ def R1_RmsNormOp : R1_VerifiedOp<"rms_norm"> {
   let assemblyFormat = "$x `,` $weight attr-dict `:` functional-type(operands, results)";
 }
 
-def R1_AddOp : R1_Op<"add", [Commutative, SameOperandsAndResultType]> {
+def R1_AddOp : R1_Op<"add", [R1_RowWise, Commutative, SameOperandsAndResultType]> {
   let summary = "element by element";
   let arguments = (ins R1_Activation:$lhs, R1_Activation:$rhs);
   let results = (outs R1_Activation:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
 }
 
-def R1_SiluMulOp : R1_Op<"silu_mul", [SameOperandsAndResultType]> {
+def R1_SiluMulOp : R1_Op<"silu_mul", [R1_RowWise, SameOperandsAndResultType]> {
   let summary = "gate * sigmoid(gate) * up, element by element";
   let arguments = (ins R1_Activation:$gate, R1_Activation:$up);
   let results = (outs R1_Activation:$result);
   let assemblyFormat = "$gate `,` $up attr-dict `:` type($result)";
 }
 
-def R1_CastOp : R1_VerifiedOp<"cast"> {
+def R1_CastOp : R1_VerifiedOp<"cast", [R1_RowWise]> {
   let summary = "round to another element type (nearest, ties to even) or widen";
   let description = [{ cast_c1: operand and result have the same shape. }];
   let arguments = (ins R1_Activation:$x);
@@ -88,7 +91,7 @@ def R1_CastOp : R1_VerifiedOp<"cast"> {
   let hasFolder = 1;
 }
 
-def R1_SliceOp : R1_VerifiedOp<"slice"> {
+def R1_SliceOp : R1_VerifiedOp<"slice", [R1_RowWise]> {
   let summary = "columns [offset, offset + result columns) of every row";
   let description = [{ slice_c1: the columns lie inside the operand; the element type stays. }];
   let arguments = (ins R1_Activation:$x, I64Attr:$offset);
@@ -97,7 +100,7 @@ def R1_SliceOp : R1_VerifiedOp<"slice"> {
   let hasFolder = 1;
 }
 
-def R1_ConcatColumnsOp : R1_VerifiedOp<"concat_columns"> {
+def R1_ConcatColumnsOp : R1_VerifiedOp<"concat_columns", [R1_RowWise]> {
   let summary = "activations side by side";
   let description = [{ concat_columns_c1: the columns of the operands add up to those of the result; one element type. }];
   let arguments = (ins Variadic<R1_Activation>:$parts);
@@ -131,7 +134,7 @@ def R1_QuantizeRowsOp : R1_VerifiedOp<"quantize_rows"> {
   let hasFolder = 1;
 }
 
-def R1_LinearOp : R1_VerifiedOp<"linear", [AttrSizedOperandSegments]> {
+def R1_LinearOp : R1_VerifiedOp<"linear", [R1_RowWise, AttrSizedOperandSegments]> {
   let summary = "x * weight^T, accumulated in float";
   let description = [{
     linear_c1: weight is `[out, in]`, x has `in` columns, the result `out`.
@@ -145,7 +148,7 @@ def R1_LinearOp : R1_VerifiedOp<"linear", [AttrSizedOperandSegments]> {
   }];
 }
 
-def R1_ExpertLinearOp : R1_VerifiedOp<"expert_linear", [AttrSizedOperandSegments]> {
+def R1_ExpertLinearOp : R1_VerifiedOp<"expert_linear", [R1_RowWise, AttrSizedOperandSegments]> {
   let summary = "the linear layer of expert ids[t][j] on token t (rank 2 x) or on pair (t, j) (rank 3 x)";
   let description = [{
     expert_linear_c1: weight is `[experts, out, in]`; x is `[T, in]` or `[T, top_k, in]`; the result is `[T, top_k, out]`.
@@ -160,7 +163,7 @@ def R1_ExpertLinearOp : R1_VerifiedOp<"expert_linear", [AttrSizedOperandSegments
   }];
 }
 
-def R1_CombineOp : R1_VerifiedOp<"combine"> {
+def R1_CombineOp : R1_VerifiedOp<"combine", [R1_RowWise]> {
   let summary = "sum over j of weights[t][j] * y[t][j], j ascending";
   let description = [{ combine_c1: y is `[T, top_k, n]`, weights `[T, top_k]`, the result `[T, n]`. }];
   let arguments = (ins R1_Activation:$y, 2DTensorOf<[F32]>:$weights);
@@ -170,7 +173,7 @@ def R1_CombineOp : R1_VerifiedOp<"combine"> {
 
 //===-- router -------------------------------------------------------------------------------------------------===//
 
-def R1_RouterLogitsOp : R1_VerifiedOp<"router_logits"> {
+def R1_RouterLogitsOp : R1_VerifiedOp<"router_logits", [R1_RowWise]> {
   let summary = "x * weight^T in float, whatever the model's type: routing near ties decides experts";
   let description = [{ router_logits_c1: weight is `[experts, in]`, x has `in` columns, the result `experts`, f32. }];
   let arguments = (ins R1_Activation:$x, R1_Weight:$weight);
@@ -181,7 +184,7 @@ def R1_RouterLogitsOp : R1_VerifiedOp<"router_logits"> {
 def R1_ScoringAttr : EnumAttr<R1_Dialect, R1_Scoring, "scoring"> { let assemblyFormat = "`<` $value `>`"; }
 def R1_GroupScoreAttr : EnumAttr<R1_Dialect, R1_GroupScore, "group_score"> { let assemblyFormat = "`<` $value `>`"; }
 
-def R1_RouterGateOp : R1_VerifiedOp<"router_gate"> {
+def R1_RouterGateOp : R1_VerifiedOp<"router_gate", [R1_RowWise]> {
   let summary = "top-k experts of every token, and their weights";
   let description = [{
     score = scoring(logits); choice = score + bias. With `group_score` other than none, experts stand in `groups` equal groups, a group
@@ -209,7 +212,7 @@ def R1_RopeTableOp : R1_VerifiedOp<"rope_table"> {
   let assemblyFormat = "$positions attr-dict `:` functional-type(operands, results)";
 }
 
-def R1_RopeOp : R1_VerifiedOp<"rope"> {
+def R1_RopeOp : R1_VerifiedOp<"rope", [R1_RowWise]> {
   let summary = "rotate elements [offset, offset + rope) of every head";
   let description = [{
     Interleaved: pairs are (2i, 2i + 1); otherwise (i, i + rope/2). The pairs stay where they are.
@@ -234,21 +237,22 @@ def R1_CacheAppendOp : R1_VerifiedOp<"cache_append", [AllTypesMatch<["cache", "r
 
 //===-- attention ----------------------------------------------------------------------------------------------===//
 
-def R1_AttentionOp : R1_VerifiedOp<"attention"> {
+def R1_AttentionOp : R1_VerifiedOp<"attention", [R1_RowWise, AttrSizedOperandSegments]> {
   let summary = "causal multi-head latent attention, plain form: keys and values are expanded from the cached latents";
   let description = [{
     q is `[T, heads * (nope + rope)]`, rotated. kv_b is the checkpoint's kv_b_proj, `[heads * (nope + v), kv_lora]`, rows per head: nope
-    key rows, then v value rows. Scores are scaled by `scale`; a token sees its own and earlier positions of its sequence.
+    key rows, then v value rows. Scores are scaled by `scale`; a token sees its own and earlier positions of its sequence. Row r of q is
+    token r, or with `rows`, ascending, token rows[r].
 
     attention_c1: q, kv_b and the result agree with heads, nope, v and the cache's kv_lora and rope.
     attention_c2: the layer exists in the cache.
     attention_c3: a scale is present exactly where kv_b is f8E4M3FN.
   }];
   let arguments = (ins R1_Activation:$q, R1_Weight:$kv_b, Optional<F32Tensor>:$kv_b_scale, R1_CacheType:$cache, R1_Ints:$positions,
-                       I64Attr:$layer, I64Attr:$heads, I64Attr:$nope, I64Attr:$v, F64Attr:$scale);
+                       Optional<R1_Ints>:$rows, I64Attr:$layer, I64Attr:$heads, I64Attr:$nope, I64Attr:$v, F64Attr:$scale);
   let results = (outs R1_Activation:$result);
   let assemblyFormat = [{
-    $q `,` $kv_b (`scale` $kv_b_scale^)? `,` $cache `,` $positions attr-dict `:` functional-type(operands, results)
+    $q `,` $kv_b (`scale` $kv_b_scale^)? `,` $cache `,` $positions (`rows` $rows^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 

@@ -205,7 +205,7 @@ void store_normed(void* const* buffers, int64_t row, int64_t col, int64_t count,
   }
 }
 void norm(benchmark::State& state, NativeLevel level, int64_t tokens) {
-  const RowsParams p{2048, kTokens, 1, 1e-6, 0, 0};
+  const RowsParams p{2048, 1, 1e-6, 0, 0};
   const Scratch scratch = make_scratch("rows", p);
   void* buffers[4] = {floats(), floats() + tokens * 2048, bf16_pool(), floats() + 2 * tokens * 2048};
   const Hole holes[2] = {add_residual, store_normed};

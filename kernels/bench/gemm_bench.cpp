@@ -92,8 +92,7 @@ int64_t tile_override(const char* name, int64_t otherwise) {
 }
 
 void gemm(benchmark::State& state, NativeLevel level, bool f8, int64_t n, int64_t k, int64_t rows) {
-  const GemmParams p = {n, k, 1, k, 0, 1, kTokens, tile_override("TILE_M", 256), tile_override("TILE_N", 64),
-                        0, 0};
+  const GemmParams p = {n, k, 1, k, 0, 1, tile_override("TILE_M", 256), tile_override("TILE_N", 64), 0, 0};
   const Scratch scratch = make_scratch(f8 ? "gemm_f8" : "gemm_bf16", p);
   const PackShape shape{1, n, k, 1};
   const int64_t bytes = f8 ? vnni16_f8_bytes(shape) : vnni16_bytes(shape), copies = kPool / bytes;

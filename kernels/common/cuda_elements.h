@@ -22,6 +22,8 @@ template <long long kType> using Element = typename ElementOf<kType>::type;
 
 // How many blocks of `size` cover n.
 R1_DEVICE constexpr int blocks_of(int n, int size) { return (n + size - 1) / size; }
+// From row to row of float or bf16 activations, in elements: row_stride of kernels/registry/layout.h.
+R1_DEVICE constexpr int row_stride(int cols) { return blocks_of(cols, 16) * 16; }
 
 // count <= V neighbours as floats; the lanes behind them are 0. kAligned promises count == V and an address that is a
 // multiple of the vector's size, or of 16 bytes if that is less.

@@ -44,7 +44,7 @@ R1_INLINE void prologue_row(void* const* buffers, const GemmParams& p, Hole map,
 template <bool kF8>
 R1_INLINE void gemm(void* const* buffers, const int64_t* dims, int64_t begin, int64_t end, void* scratch,
                     const GemmParams& p, const Hole* holes) {
-  const int64_t rows = dims[p.rows_dim];
+  const int64_t rows = dims[kRows];
   const int64_t k = round_up(p.k, k_step(kF8));
   const int64_t column_blocks = ceil_div(p.n, p.tile_n);
   const int64_t matrix_strips = ceil_div(p.n, 16) * p.accumulators;

@@ -13,7 +13,7 @@ struct GemmPlace {
 template <class Config, class Shape, int kRowGroup>
 R1_DEVICE GemmPlace gemm_place(const Arguments& arguments, int tile) {
   constexpr int kColumnBlocks = Shape::kColumnBlocks, kColumns = int(Config::batch) * kColumnBlocks;
-  const int rows = arguments.dims[Config::rows_dim], row_blocks = divide_up(rows, Shape::kTileM);
+  const int rows = arguments.dims[0], row_blocks = divide_up(rows, Shape::kTileM);
   if (tile >= row_blocks * kColumns)
     return {0, 0, 0, 0};
   const TilePlace place = place_tile<kRowGroup>(tile, row_blocks, kColumns);

@@ -25,7 +25,7 @@ R1_SKELETON(mla_prefill, MlaParams) {
   const int32_t* page_table = static_cast<const int32_t*>(buffers[6]);
   const PageBlock whole = page_block(mla_prefill_scratch(p), p.q_block, p.v, scratch);
   const int64_t key = p.nope + p.rope, key_k = round_up(key, 32), latent_k = round_up(p.kv_lora, 32);
-  const int64_t nope_n = round_up(p.nope, 16), tokens = dims[kTokens];
+  const int64_t nope_n = round_up(p.nope, 16), tokens = dims[kRows];
 
   for (int64_t tile = begin; tile < end; ++tile) {
     const int64_t head = tile % p.heads, first_token = tile / p.heads * p.q_block;
@@ -43,6 +43,7 @@ R1_SKELETON(mla_prefill, MlaParams) {
     const uint16_t* w_uk = static_cast<const uint16_t*>(buffers[1]) + head * nope_n * latent_k;
     const uint16_t* w_uv = static_cast<const uint16_t*>(buffers[2]) + head * b.value_n * latent_k;
     const int32_t* pages = page_table + int64_t(slots[first_token]) * p.pages_per_sequence;
+    int64_t before = 0; // queries before the page
     for (int64_t start = 0; start < stop; start += kPageTokens) {
       const int64_t valid = min_of(stop - start, kPageTokens);
       const uint16_t* page = cache + int64_t(pages[start / kPageTokens]) * kPageTokens * p.token_stride;
@@ -66,7 +67,9 @@ R1_SKELETON(mla_prefill, MlaParams) {
                  b.value_n, false);
       pack_values(b.expanded, valid, b.value_n, b.values);
 
-      const int64_t first = start > first_position ? (start - first_position) / 16 * 16 : 0;
+      while (row_positions[before] < start)
+        ++before;
+      const int64_t first = before / 16 * 16;
       page_scores(b, b.keys, key_k, valid, first, key_k);
       page_softmax(b, first, valid, float(p.scale), start + valid > first_position ? row_positions : nullptr,
                    start);

@@ -14,8 +14,10 @@ inline constexpr uint32_t kCpuAbiVersion = 1;
 inline constexpr int kLanes = 16;      // a hole works on 16 float lanes on every CPU
 inline constexpr int kPageTokens = 64; // tokens in a page of the latent cache
 
-// Indices into `dims`; the same order as `Dim` in runtime/artifact/artifact.fbs.
+// A step's dynamic sizes; the same order as `Dim` in runtime/artifact/artifact.fbs, and in `dims`, but that a launch over rows of
+// logits finds their number in place of the tokens': a skeleton works on dims[kRows] rows and need not know of what.
 enum Dim : int { kTokens = 0, kLogitRows = 1, kContext = 2, kDimCount = 3 };
+inline constexpr int kRows = 0;
 
 using CpuKernel = void (*)(void* const* buffers, const int64_t* dims, int64_t begin, int64_t end,
                            void* scratch);

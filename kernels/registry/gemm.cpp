@@ -23,7 +23,6 @@ void add_gemm(std::vector<Skeleton>& rows) {
                                          {"x_stride", false},
                                          {"x_batch_stride", false},
                                          {"accumulators", false},
-                                         {"rows_dim", false},
                                          {"tile_m", false},
                                          {"tile_n", false},
                                          {"prologue", false},

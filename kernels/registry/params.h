@@ -3,7 +3,8 @@
 // constant.
 //
 // Shared conventions
-//   T            tokens of the step (dims[kTokens]); R rows of logits (dims[kLogitRows]).
+//   T            rows of the launch (dims[kRows]): the step's tokens, or the rows of logits that it wants; R those rows where a
+//   launch has both.
 //   row stride   every two-dimensional activation has rows of round_up(cols, 16) elements, of e4m3 round_up(cols, 128)
 //   (row_stride in layout.h); a column slice keeps the stride
 //                of what it is sliced from. "stride" below is always in elements.
@@ -35,18 +36,17 @@ struct EmbedParams {
 //        sqrt(mean(v*v) + epsilon), float.
 struct RowsParams {
   int64_t cols;
-  int64_t rows_dim; // kTokens or kLogitRows
   int64_t norm;
   double epsilon;
   int64_t combine_k;
   int64_t y_stride;
 };
 
-// ---- rows/rows_quantize (GPU): one row a tile, of T (or R) * inner. Buffers: x[row][x_stride] (x_type) -> y
+// ---- rows/rows_quantize (GPU): one row a tile, of T * inner. Buffers: x[row][x_stride] (x_type) -> y
 // e4m3[row][row_stride(cols)], zero behind cols, scales f32[row][round_up(ceil(cols/128), 16)], nothing behind the last
 // piece. scale = max(|x|, 1e-4) / 448 of each 128 columns, with ue8m0 = 1 rounded up to a power of two; y = e4m3(x / scale).
 struct RowsQuantizeParams {
-  int64_t cols, rows_dim, inner, x_stride, x_type, ue8m0;
+  int64_t cols, inner, x_stride, x_type, ue8m0;
 };
 
 // ---- rows/gather: one row of logits a tile. Buffers: x[T][x_stride] (x_type), rows i32[R]. Hole: finish(1
@@ -57,15 +57,20 @@ struct GatherParams {
   int64_t x_type;
 };
 
+// ---- rows/gather_words: `tile` rows of logits a tile. Buffers: x i32[T], rows i32[R] -> y i32[R], y[r] = x[rows[r]].
+struct GatherWordsParams {
+  int64_t tile; // on a GPU a block has as many threads
+};
+
 // ---- rows/rope_table: one token a tile. Buffers: positions i32[T], inv_freq f32[rope / 2] -> table
-// f32[T][rope]: cos(position * inv_freq[i]) for i in 0..rope/2, then sin. The angle is a float product, its
+// f32[T][row_stride(rope)]: cos(position * inv_freq[i]) for i in 0..rope/2, then sin. The angle is a float product, its
 // cosine accurate to 1e-7.
 struct RopeTableParams {
   int64_t rope;
   double scale; // multiplies cos and sin (YaRN mscale / mscale_all_dim quotient; 1 for R1)
 };
 
-// ---- rows/rope: one token a tile. Buffers: x[T][x_stride] (x_type), table f32[T][rope] -> y[T][y_stride]
+// ---- rows/rope: one token a tile. Buffers: x[T][x_stride] (x_type), table f32[T][row_stride(rope)] -> y[T][y_stride]
 // (y_type). For each head: copies head_dim elements, rotating elements [offset, offset + rope). interleaved =
 // 1: pairs (2i, 2i+1); 0: pairs (i, i + rope/2). Arithmetic in float.
 struct RopeParams {
@@ -75,7 +80,7 @@ struct RopeParams {
 
 // ---- rows/latent_write: one token a tile; appends the token's latent and rotary key to the paged cache
 // (bf16). Buffers: latent[T][latent_stride] (x_type), key[T][key_stride] (x_type), norm_weight f32[kv_lora],
-// table f32[T][rope],
+// table f32[T][row_stride(rope)],
 //   positions i32[T], slots i32[T], page_table i32[][pages_per_sequence], cache bf16[page][64][token_stride].
 // norm = 1: the latent is RMS-normalised with epsilon and weight first. rotate = 1: the key is rotated
 // (interleaved as above). Token layout in the cache: kv_lora latent elements, then rope key elements (key
@@ -101,7 +106,6 @@ struct GemmParams {
   int64_t n, k, batch;
   int64_t x_stride, x_batch_stride;
   int64_t accumulators;
-  int64_t rows_dim;
   int64_t tile_m, tile_n; // tile_n a multiple of 16
   int64_t prologue;
   double epsilon;
@@ -153,7 +157,7 @@ struct RouterParams {
 //   q_rope_head_stride, rows q_rope_stride), common tail -> partial f32[T][max_splits][heads][kv_lora + 2]:
 //   unnormalised output, running maximum, sum. A split past the token's position writes maximum -inf, sum 0.
 // mla/combine: tile = (token, head). Buffers: partial, positions -> out bf16[T][out_stride], head h at h *
-// kv_lora. mla/prefill (plain): tile = (block of q_block tokens, head); all tokens of one sequence, causal.
+// kv_lora. mla/prefill (plain): tile = (block of q_block queries, head); all of one sequence, their positions ascending, causal.
 // Buffers: q bf16[T][q_stride] (head h at
 //   h * (nope + rope): nope then rotated rope), W_UK packed [heads](n = nope, k = kv_lora), W_UV packed
 //   [heads](n = v, k = kv_lora), common tail

@@ -13,20 +13,16 @@ int64_t row_bytes(const int64_t* words) { return (words[0] + 15) / 16 * 16 * 4; 
 
 void add_rows(std::vector<Skeleton>& rows) {
   // Buffers of `rows` depend on combine_k: two with it, none without; counted here for the plain form.
-  rows.push_back({"rows",
-                  "rows",
-                  {{"cols", false},
-                   {"rows_dim", false},
-                   {"norm", false},
-                   {"epsilon", true},
-                   {"combine_k", false},
-                   {"y_stride", false}},
-                  {{"map", 1, true}, {"finish", 2, false}},
-                  0,
-                  0,
-                  row_bytes,
-                  "Rows",
-                  "kernels/rows/cuda_rows.h"});
+  rows.push_back(
+      {"rows",
+       "rows",
+       {{"cols", false}, {"norm", false}, {"epsilon", true}, {"combine_k", false}, {"y_stride", false}},
+       {{"map", 1, true}, {"finish", 2, false}},
+       0,
+       0,
+       row_bytes,
+       "Rows",
+       "kernels/rows/cuda_rows.h"});
   rows.push_back({"gather",
                   "rows",
                   {{"cols", false}, {"x_stride", false}, {"x_type", false}},
@@ -36,20 +32,25 @@ void add_rows(std::vector<Skeleton>& rows) {
                   none,
                   "Gather",
                   "kernels/rows/cuda_gather.h"});
-  rows.push_back({"rows_quantize",
+  rows.push_back({"gather_words",
                   "rows",
-                  {{"cols", false},
-                   {"rows_dim", false},
-                   {"inner", false},
-                   {"x_stride", false},
-                   {"x_type", false},
-                   {"ue8m0", false}},
+                  {{"tile", false}},
                   {},
-                  1,
                   2,
-                  nullptr, // a CPU widens e4m3 weights instead
-                  "RowsQuantize",
-                  "kernels/rows/cuda_quantize.h"});
+                  1,
+                  none,
+                  "GatherWords",
+                  "kernels/rows/cuda_gather_words.h"});
+  rows.push_back(
+      {"rows_quantize",
+       "rows",
+       {{"cols", false}, {"inner", false}, {"x_stride", false}, {"x_type", false}, {"ue8m0", false}},
+       {},
+       1,
+       2,
+       nullptr, // a CPU widens e4m3 weights instead
+       "RowsQuantize",
+       "kernels/rows/cuda_quantize.h"});
   rows.push_back({"rope_table",
                   "rows",
                   {{"rope", false}, {"scale", true}},

@@ -17,7 +17,7 @@ R1_SKELETON(router_group, RouterParams) {
   int32_t* offsets = active + p.experts;
   int32_t* sorted = offsets + p.experts + 1;
   int32_t* next = static_cast<int32_t*>(scratch); // [experts]: where an expert's next pair goes
-  const int64_t pairs = dims[kTokens] * p.top_k;
+  const int64_t pairs = dims[kRows] * p.top_k;
 
   for (int64_t e = 0; e < p.experts; ++e)
     next[e] = 0;

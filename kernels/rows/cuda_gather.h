@@ -13,7 +13,7 @@ template <class Config, class Holes> struct Gather {
   static constexpr int kMinBlocks = 1;
 
   R1_DEVICE static void tile(const Arguments& a, int row, u8*) {
-    if (row >= a.dims[1])
+    if (row >= a.dims[0])
       return;
     const long long from = a.in<int>(1)[row];
     StoredRow<int(Config::cols), kThreads, Holes, X>::finish(a, row, a.in<X>(0) + from * Config::x_stride);

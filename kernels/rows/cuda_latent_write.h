@@ -23,7 +23,7 @@ template <class Config, class Holes> struct LatentWrite {
       return;
     const X* latent = a.in<X>(0) + static_cast<long long>(token) * Config::latent_stride;
     const X* key = a.in<X>(1) + static_cast<long long>(token) * Config::key_stride;
-    const float* table = a.in<float>(3) + static_cast<long long>(token) * kRope;
+    const float* table = a.in<float>(3) + static_cast<long long>(token) * row_stride(kRope);
     const int position = a.in<int>(4)[token];
     const long long slot = a.in<int>(5)[token];
     const long long page = a.in<int>(6)[slot * Config::pages_per_sequence + position / kPageTokens];

@@ -15,14 +15,14 @@ template <class Config, class Holes> struct RowsQuantize {
   using X = Element<Config::x_type>;
   static constexpr int V = 8, kPiece = 128, kLanes = kPiece / V;
   static constexpr int kCols = int(Config::cols), kPieces = blocks_of(kCols, kPiece);
-  static constexpr long long kStride = kPieces * kPiece;                 // of rows of y
-  static constexpr long long kScaleStride = blocks_of(kPieces, 16) * 16; // of rows of scales
+  static constexpr long long kStride = kPieces * kPiece;         // of rows of y
+  static constexpr long long kScaleStride = row_stride(kPieces); // of rows of scales
   static constexpr int kThreads = kPieces * kLanes < 256 ? blocks_of(kPieces * kLanes, 32) * 32 : 256;
   static constexpr int kSharedBytes = 0;
   static constexpr int kMinBlocks = 1;
 
   R1_DEVICE static void tile(const Arguments& a, int row, u8*) {
-    if (row >= a.dims[Config::rows_dim] * int(Config::inner))
+    if (row >= a.dims[0] * int(Config::inner))
       return;
     const X* x = a.in<X>(0) + row * Config::x_stride;
     e4m3* y = a.out<e4m3>(1) + row * kStride;

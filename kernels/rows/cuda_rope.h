@@ -21,7 +21,7 @@ template <class Config, class Holes> struct Rope {
     if (token >= a.dims[0])
       return;
     const X* x = a.in<X>(0) + static_cast<long long>(token) * Config::x_stride;
-    const float* table = a.in<float>(1) + static_cast<long long>(token) * kRope;
+    const float* table = a.in<float>(1) + static_cast<long long>(token) * row_stride(kRope);
     Y* y = a.out<Y>(2) + static_cast<long long>(token) * Config::y_stride;
     constexpr bool kWhole = kOffset % V == 0 && kRope % (2 * V) == 0 && kHeadDim % V == 0;
     if (kWhole && is_aligned(x, V * sizeof(X)) && is_aligned(y, V * sizeof(Y)) && is_aligned(table, 16))

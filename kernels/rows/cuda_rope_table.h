@@ -4,6 +4,7 @@
 // In double because a position of 160,000 needs its angle modulo pi/2 to 1e-8, and two steps of a fused multiply-add give
 // that for every 32-bit position, without the table in memory that reductions of large floats need.
 #pragma once
+#include "kernels/common/cuda_elements.h"
 #include "kernels/primitives/cuda/base.h"
 #include "kernels/primitives/cuda/math.h"
 
@@ -47,7 +48,7 @@ template <class Config, class Holes> struct RopeTable {
       return;
     constexpr int kHalf = int(Config::rope / 2);
     const float position = static_cast<float>(a.in<int>(0)[token]);
-    float* table = a.out<float>(2) + static_cast<long long>(token) * Config::rope;
+    float* table = a.out<float>(2) + static_cast<long long>(token) * row_stride(int(Config::rope));
     for (int i = thread_index(); i < kHalf; i += kThreads) {
       const float angle = position * a.in<float>(1)[i]; // rounded to float, as the model's own code does
       double cos, sin;

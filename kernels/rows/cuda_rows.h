@@ -22,7 +22,7 @@ template <class Config, class Holes> struct Rows {
   static_assert(!Config::norm || kCols <= 16384, "a normalised row must fit in registers");
 
   R1_DEVICE static void tile(const Arguments& a, int row, u8* shared) {
-    if (row >= a.dims[Config::rows_dim])
+    if (row >= a.dims[0])
       return;
     if constexpr (Config::norm)
       normalise(a, row, reinterpret_cast<float*>(shared));

@@ -38,7 +38,7 @@ R1_SKELETON(latent_write, LatentWriteParams) {
       store_elements(out, col, kBF16, count, v);
     }
     if (p.rotate) {
-      const float* table = static_cast<const float*>(buffers[3]) + token * p.rope;
+      const float* table = static_cast<const float*>(buffers[3]) + token * round_up(p.rope, 16);
       rotate(buffers[1], key, p.x_type, table, p.rope, p.interleaved != 0, out, p.kv_lora, kBF16);
       continue;
     }

@@ -19,7 +19,7 @@ R1_SKELETON(rope, RopeParams) {
   void* y = buffers[2];
   const int64_t after = p.offset + p.rope;
   for (int64_t token = begin; token < end; ++token) {
-    const float* table = static_cast<const float*>(buffers[1]) + token * p.rope;
+    const float* table = static_cast<const float*>(buffers[1]) + token * round_up(p.rope, 16);
     for (int64_t head = 0; head < p.heads; ++head) {
       const int64_t from = token * p.x_stride + head * p.head_dim;
       const int64_t to = token * p.y_stride + head * p.head_dim;

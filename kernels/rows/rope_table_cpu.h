@@ -13,7 +13,7 @@ R1_SKELETON(rope_table, RopeTableParams) {
   const float* inv_freq = static_cast<const float*>(buffers[1]);
   const int64_t half = p.rope / 2;
   for (int64_t token = begin; token < end; ++token) {
-    float* table = static_cast<float*>(buffers[2]) + token * p.rope;
+    float* table = static_cast<float*>(buffers[2]) + token * round_up(p.rope, 16);
     for (int64_t i = 0; i < half; i += 8) {
       const int64_t count = half - i < 8 ? half - i : 8;
       f64x8 angle = {};

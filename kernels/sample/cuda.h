@@ -22,7 +22,7 @@ template <class Config, class Holes> struct Sample {
   static constexpr int kMinBlocks = 1;
 
   R1_DEVICE static void tile(const Arguments& a, int row, u8* shared) {
-    if (row >= a.dims[1])
+    if (row >= a.dims[0])
       return;
     const int* options = a.in<int>(1) + row * 4LL;
     const int top_k = options[2];

@@ -9,8 +9,8 @@ namespace r1::artifact {
 
 inline constexpr char kMagic[8] = {'R', '1', 'A', 'R', 'T', 'I', 'F', 'C'};
 // What this source tree writes, and the newest it can read. README.md says when each grows.
-inline constexpr uint32_t kSchemaVersion = 3;
-inline constexpr uint32_t kMinReaderVersion = 3;
+inline constexpr uint32_t kSchemaVersion = 4;
+inline constexpr uint32_t kMinReaderVersion = 4;
 
 inline constexpr uint64_t kIndexAlignment = 64;
 inline constexpr uint64_t kImageAlignment = 4096;

@@ -308,6 +308,8 @@ struct Checker {
         if (const char* why = map(t, e, l, *l.maps()->Get(i)))
           return bad(format("tensor map %u %s", i, why));
     }
+    if (l.rows() != Dim::Tokens && l.rows() != Dim::LogitRows)
+      return bad("has rows of an unknown kind");
     if (!(l.expert_fraction() >= 0 && l.expert_fraction() <= 1))
       return bad("has a bad expert_fraction");
     if (std::max({l.weight_bytes(), l.flops_per_token(), l.position_bytes(), l.flops_per_pair()}) >

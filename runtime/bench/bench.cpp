@@ -128,9 +128,15 @@ Result<Report> run(Program& program, const Options& options) {
   for (const artifact::Launch* l :
        *entries.Get(program.entry_for(artifact::EntryKind::Decode, options.batch))->launches())
     r.weight_bytes_per_step += double(l->weight_bytes()) * active(double(l->expert_fraction()), batch);
+  // Of the prompt only the last row's logits are wanted; a token attends to itself and those before it.
+  double prompt = double(options.prompt_tokens), flops = 0;
   for (const artifact::Launch* l :
-       *entries.Get(program.entry_for(artifact::EntryKind::Prefill, options.prompt_tokens))->launches())
-    r.flops_per_token += double(l->flops_per_token());
+       *entries.Get(program.entry_for(artifact::EntryKind::Prefill, options.prompt_tokens))->launches()) {
+    bool last = l->rows() == artifact::Dim::LogitRows;
+    flops += (last ? 1 : prompt) * double(l->flops_per_token()) +
+             (last ? prompt : prompt * (prompt + 1) / 2) * double(l->flops_per_pair());
+  }
+  r.flops_per_token = flops / prompt;
   double context = double(options.prompt_tokens) + double(options.new_tokens + 1) / 2;
   r.cache_bytes_per_step =
       batch * context * double(m.cache_page_bytes()) / m.page_tokens() * m.cache_layers();
@@ -174,18 +180,14 @@ std::vector<ProfileRow> profile(Program& program) {
       row.location = location;
       row.calls += t.calls;
       row.seconds += t.seconds;
-      bool logits = std::any_of(l.grid()->begin(), l.grid()->end(), [](const artifact::GridFactor* f) {
-        return f->dim() == artifact::Dim::LogitRows;
-      });
-      double rows = logits ? t.logit_rows : t.tokens;
-      double calls = double(t.calls), tokens = rows / calls;
-      row.tokens += rows;
+      double calls = double(t.calls), tokens = t.rows / calls;
+      row.tokens += t.rows;
       row.weight_bytes += calls * double(l.weight_bytes()) * active(double(l.expert_fraction()), tokens);
       // A decode step's tokens have a context each; a prefill step's share one, and attend to what is before them.
       bool shared = entry.kind() == artifact::EntryKind::Prefill;
       row.cache_bytes += double(l.position_bytes()) * (shared ? t.pairs / tokens : t.pairs);
-      double pairs = shared ? t.pairs - rows * (tokens - 1) / 2 : t.pairs;
-      row.flops += rows * double(l.flops_per_token()) + pairs * double(l.flops_per_pair());
+      double pairs = shared ? t.pairs - t.rows * (tokens - 1) / 2 : t.pairs;
+      row.flops += t.rows * double(l.flops_per_token()) + pairs * double(l.flops_per_pair());
     }
   }
   std::vector<ProfileRow> sorted;

@@ -26,7 +26,7 @@ struct Report {
       0; // read by one decode step; routed experts: expected number of distinct ones
   double cache_bytes_per_step = 0; // read by one decode step at the mean context
   double bytes_per_token = 0;      // both, over the batch
-  double flops_per_token = 0;      // of prefill
+  double flops_per_token = 0;      // of prefill, on average: all that is computed, attention included
 
   uint64_t stream_bytes = 0;
   double bandwidth_before = 0, bandwidth_after = 0, bandwidth = 0; // bytes a second; the mean of both

@@ -52,9 +52,14 @@ struct LaunchTime {
   uint32_t launch; // index in the entry
   double seconds;  // sum over all steps since the last take_profile()
   uint64_t calls;
-  double tokens = 0, logit_rows = 0; // of those steps, added up
-  double pairs = 0;                  // tokens times context of those steps, added up
+  double rows = 0;  // of those steps, added up: tokens, or rows of logits, as the launch says
+  double pairs = 0; // rows times context of those steps, added up
+
+  void add(const artifact::Launch& launch, const StepShape& shape, double time);
 };
+
+// The times, which start again.
+std::vector<LaunchTime> take(std::vector<LaunchTime>& times);
 
 class Device {
 public:

@@ -51,6 +51,21 @@ Status check_step(const artifact::Artifact& artifact, const artifact::Target& ta
               (long long)shape.tokens, (long long)shape.logit_rows, (long long)shape.context, entry);
 }
 
+void LaunchTime::add(const artifact::Launch& l, const StepShape& shape, double time) {
+  double of_step = double(l.rows() == artifact::Dim::LogitRows ? shape.logit_rows : shape.tokens);
+  seconds += time;
+  ++calls;
+  rows += of_step;
+  pairs += of_step * double(shape.context);
+}
+
+std::vector<LaunchTime> take(std::vector<LaunchTime>& times) {
+  std::vector<LaunchTime> taken = times;
+  for (LaunchTime& t : times)
+    t = {t.launch, 0, 0};
+  return taken;
+}
+
 Status check_write(IoSlot slot, uint64_t first, uint64_t count, uint64_t bytes) {
   uint64_t room = bytes / 4;
   if (first <= room && count <= room - first)

@@ -54,7 +54,8 @@ struct alignas(16) u32x4 {
 
 inline constexpr int kWarpSize = 32;
 
-// Parameter 0 of every kernel. `dims` (device memory) holds tokens, rows of logits, context; `buffers` are in
+// Parameter 0 of every kernel. `dims` (device memory) holds the rows of the launch (tokens, or rows of logits), rows of logits,
+// context; `buffers` are in
 // the order of kernels/registry/params.h.
 struct Arguments {
   const int* dims;

@@ -6,7 +6,7 @@
 namespace r1::cpu {
 
 inline constexpr uint32_t kAbiVersion = 1;
-inline constexpr int kDimCount = 3; // Tokens, LogitRows, Context
+inline constexpr int kDimCount = 3; // the launch's rows, LogitRows, Context
 inline constexpr char kQuerySymbol[] = "r1_cpu_kernels";
 
 using Kernel = void (*)(void* const* buffers, const int64_t* dims, int64_t begin, int64_t end, void* scratch);

@@ -18,10 +18,12 @@ using artifact::IoSlot;
 struct Prepared {
   Kernel kernel;
   uint32_t buffers, factor, factors; // ranges of PreparedEntry::buffers and ::factors
+  artifact::Dim rows;
   bool after;
 };
 
 struct PreparedEntry {
+  const artifact::Entry* index;
   std::vector<Prepared> launches;
   std::vector<void*> buffers;
   std::vector<artifact::GridFactor> factors;
@@ -99,20 +101,17 @@ public:
   Status run(uint32_t number, const StepShape& shape) override {
     R1_RETURN_IF_ERROR(check_step(reader_.index(), target_, number, shape));
     PreparedEntry& entry = entries_[number];
-    Step step{entry, {shape.tokens, shape.logit_rows, shape.context}, *this};
-    form_waves(entry, step.dims);
+    Step step{entry,
+              {{shape.tokens, shape.logit_rows, shape.context},
+               {shape.logit_rows, shape.logit_rows, shape.context}},
+              *this};
+    form_waves(entry, step.dims[int(Dim::Tokens)]);
     double begin = options_.profile ? os::now() : 0;
     pool_.run(wave_tiles_, &CpuDevice::work, &step, options_.profile ? ends_.data() : nullptr);
     if (options_.profile) {
       for (size_t i = 0; i < entry.launches.size(); ++i) {
-        LaunchTime& t = entry.times[i];
-        t.seconds += ends_[i] - begin;
-        if (wave_tiles_[i] > 0) {
-          ++t.calls;
-          t.tokens += double(shape.tokens);
-          t.logit_rows += double(shape.logit_rows);
-          t.pairs += double(shape.tokens) * double(shape.context);
-        }
+        if (wave_tiles_[i] > 0)
+          entry.times[i].add(*entry.index->launches()->Get(uint32_t(i)), shape, ends_[i] - begin);
         begin = ends_[i];
       }
     }
@@ -154,17 +153,12 @@ public:
     return fail(Code::kUnsupported, "a CPU's bandwidth is measured with its threads");
   }
 
-  std::vector<LaunchTime> take_profile(uint32_t entry) override {
-    std::vector<LaunchTime> times = entries_[entry].times;
-    for (LaunchTime& t : entries_[entry].times)
-      t.seconds = 0, t.calls = 0;
-    return times;
-  }
+  std::vector<LaunchTime> take_profile(uint32_t entry) override { return take(entries_[entry].times); }
 
 private:
   struct Step {
     PreparedEntry& entry;
-    int64_t dims[kDimCount];
+    int64_t dims[2][kDimCount]; // of launches over tokens, and over rows of logits
     CpuDevice& device;
   };
 
@@ -211,10 +205,11 @@ private:
 
   void prepare(const artifact::Entry& e) {
     PreparedEntry entry;
+    entry.index = &e;
     uint32_t number = 0;
     for (const artifact::Launch* l : *e.launches()) {
       entry.launches.push_back({image_.kernels[l->kernel()], uint32_t(entry.buffers.size()),
-                                uint32_t(entry.factors.size()), l->grid()->size(), l->after()});
+                                uint32_t(entry.factors.size()), l->grid()->size(), l->rows(), l->after()});
       for (const artifact::Argument* a : *l->arguments())
         entry.buffers.push_back(resolve(*a));
       for (const artifact::GridFactor* f : *l->grid())
@@ -261,7 +256,8 @@ private:
       if (begin < first + tiles) {
         const Prepared& l = step.entry.launches[launch];
         int64_t stop = std::min(end, first + tiles);
-        l.kernel(step.entry.buffers.data() + l.buffers, step.dims, begin - first, stop - first, scratch);
+        l.kernel(step.entry.buffers.data() + l.buffers, step.dims[int(l.rows)], begin - first, stop - first,
+                 scratch);
         begin = stop;
       }
       first += tiles;

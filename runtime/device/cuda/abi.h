@@ -7,7 +7,7 @@
 
 namespace r1::cuda {
 
-inline constexpr int kDimCount = 3; // Tokens, LogitRows, Context
+inline constexpr int kDimCount = 3; // the launch's rows, LogitRows, Context
 inline constexpr int kMaxBuffers = 24;
 
 struct KernelArguments {

@@ -125,12 +125,7 @@ public:
 
   Result<double> copy_rate(uint64_t bytes, int passes) override;
 
-  std::vector<LaunchTime> take_profile(uint32_t entry) override {
-    std::vector<LaunchTime> times = entries_[entry].times;
-    for (LaunchTime& t : entries_[entry].times)
-      t.seconds = 0, t.calls = 0;
-    return times;
-  }
+  std::vector<LaunchTime> take_profile(uint32_t entry) override { return take(entries_[entry].times); }
 
 private:
   struct BucketGraph {
@@ -147,7 +142,7 @@ private:
   // Inputs come first and together, the small ones before the page table, so that one copy brings all that a step changed.
   void plan() {
     sizes_ = sizes_of(reader_.index(), target_, options_);
-    io_bytes_ = round256(kDimCount * sizeof(int32_t));
+    io_bytes_ = round256(2 * kDimCount * sizeof(int32_t));
     for (IoSlot s :
          {IoSlot::TokenIds, IoSlot::Positions, IoSlot::Slots, IoSlot::LogitRows, IoSlot::ChoiceOptions,
           IoSlot::Draws, IoSlot::PageTable, IoSlot::Logits, IoSlot::Hidden, IoSlot::Chosen}) {
@@ -224,7 +219,9 @@ private:
     const Driver& driver = context_->driver;
     R1_RETURN_IF_ERROR(context_->enter());
     rows_ = rows_here_ = 0;
-    int32_t dims[kDimCount] = {int32_t(shape.tokens), int32_t(shape.logit_rows), int32_t(shape.context)};
+    const int32_t tokens_now = int32_t(shape.tokens), rows = int32_t(shape.logit_rows),
+                  context = int32_t(shape.context);
+    const int32_t dims[2 * kDimCount] = {tokens_now, rows, context, rows, rows, context};
     std::copy_n(reinterpret_cast<const uint8_t*>(dims), sizeof dims, staging_.data());
     dirty_ = std::max<uint64_t>(dirty_, sizeof dims);
     R1_CUDA(driver, cuMemcpyHtoDAsync, "copying a step's inputs to the GPU", io_.address(), staging_.data(),
@@ -274,12 +271,7 @@ private:
                                  target_.kernels()->Get(l.kernel())->name()->c_str(), l.location()->c_str());
       R1_RETURN_IF_ERROR(marks_[i + 1].wait(doing.c_str()));
       R1_ASSIGN_OR_RETURN(double seconds, Event::seconds(marks_[i], marks_[i + 1]));
-      LaunchTime& t = entry.times[i];
-      t.seconds += seconds;
-      ++t.calls;
-      t.tokens += double(shape.tokens);
-      t.logit_rows += double(shape.logit_rows);
-      t.pairs += double(shape.tokens) * double(shape.context);
+      entry.times[i].add(l, shape, seconds);
     }
     return Status();
   }

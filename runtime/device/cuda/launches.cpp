@@ -84,7 +84,7 @@ Result<std::vector<Launch>> prepare(const Context& context, const artifact::Targ
     out.kernel = image.kernel(l->kernel());
     out.threads = kernel.threads();
     out.shared_bytes = uint32_t(kernel.shared_bytes());
-    out.arguments = {places.dims, {}};
+    out.arguments = {places.dims + (l->rows() == Dim::LogitRows ? kDimCount : 0), {}};
     for (uint32_t i = 0; i < l->arguments()->size(); ++i)
       out.arguments.buffers[i] = reinterpret_cast<void*>(places.resolve(*l->arguments()->Get(i)).first);
     if (l->maps()) {

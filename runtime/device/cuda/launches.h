@@ -11,7 +11,8 @@ namespace r1::cuda {
 
 // Where the space of an argument lies in device memory.
 struct Places {
-  const int32_t* dims = nullptr;
+  const int32_t* dims =
+      nullptr; // kDimCount of launches over tokens, then those of launches over rows of logits
   // The address of an argument, and the bytes from there to the end of its space.
   std::function<std::pair<driver::Pointer, uint64_t>(const artifact::Argument&)> resolve;
 };

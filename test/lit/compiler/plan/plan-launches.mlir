@@ -9,10 +9,10 @@
 // CHECK-SAME: writes [#plan.access<buffer = 1, type = f32, kind = "row_col", row_stride = 64, offset = 0>]
 // CHECK-NOT: plan.kernel
 // CHECK: plan.entry @decode tokens 4 logit_rows 4 arena 2048 {
-// CHECK-NEXT: plan.launch @embed__f32__c64 [#plan.arg<"io", 0, 0>, #plan.arg<"arena", 0, 0>] grid [0, 1] after true at "embed" cost {}
-// CHECK-NEXT: plan.launch @rows__f32__c64 [#plan.arg<"arena", 0, 0>, #plan.arg<"arena", 0, 1024>] grid [0, 1] after true at "layers.0" cost {}
-// CHECK-NEXT: plan.launch @rows__f32__c64 [#plan.arg<"arena", 0, 1024>, #plan.arg<"arena", 0, 0>] grid [0, 1] after true at "layers.1" cost {}
-// CHECK-NEXT: plan.launch @rows__f32__c64 [#plan.arg<"arena", 0, 0>, #plan.arg<"io", 5, 0>] grid [0, 1] after true at "rows" cost {}
+// CHECK-NEXT: plan.launch @embed__f32__c64 [#plan.arg<"io", 0, 0>, #plan.arg<"arena", 0, 0>] grid [0, 1] rows {{[01]}} after true at "embed" cost {}
+// CHECK-NEXT: plan.launch @rows__f32__c64 [#plan.arg<"arena", 0, 0>, #plan.arg<"arena", 0, 1024>] grid [0, 1] rows {{[01]}} after true at "layers.0" cost {}
+// CHECK-NEXT: plan.launch @rows__f32__c64 [#plan.arg<"arena", 0, 1024>, #plan.arg<"arena", 0, 0>] grid [0, 1] rows {{[01]}} after true at "layers.1" cost {}
+// CHECK-NEXT: plan.launch @rows__f32__c64 [#plan.arg<"arena", 0, 0>, #plan.arg<"io", 5, 0>] grid [0, 1] rows {{[01]}} after true at "rows" cost {}
 // CHECK-NEXT: {{^ *[}]$}}
 func.func @decode(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>) -> tensor<?x64xf32>
     attributes {r1.max_tokens = 4, r1.max_logit_rows = 4} {
@@ -108,7 +108,7 @@ func.func @decode(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, 
 // CHECK: plan.kernel @sample__f32__v24 "sample"
 // CHECK: plan.entry @decode tokens 3 logit_rows 3 arena 0 {
 // CHECK-NEXT: plan.launch @embed{{.*}} [#plan.arg<"io", 0, 0>, #plan.arg<"io", 5, 0>] {{.*}} after true
-// CHECK-NEXT: plan.launch @sample{{.*}} [#plan.arg<"io", 5, 0>, #plan.arg<"io", 7, 0>, #plan.arg<"io", 8, 0>, #plan.arg<"io", 9, 0>] grid [1, 1] after true
+// CHECK-NEXT: plan.launch @sample{{.*}} [#plan.arg<"io", 5, 0>, #plan.arg<"io", 7, 0>, #plan.arg<"io", 8, 0>, #plan.arg<"io", 9, 0>] grid [1, 1] rows {{[01]}} after true
 func.func @decode(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>,
                   %c: !r1.cache<layers = 2, kv_lora = 64, rope = 32>, %o: tensor<?x4xi32>, %d: tensor<?x2xi32>)
     -> (tensor<?x24xf32>, !r1.cache<layers = 2, kv_lora = 64, rope = 32>, tensor<?xi32>) attributes {r1.max_tokens = 3, r1.max_logit_rows = 3} {

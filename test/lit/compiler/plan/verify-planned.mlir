@@ -12,7 +12,7 @@ module attributes {plan.segment_bytes = array<i64: 256, 512>} {
         kern.yield %a : f32
       }
   plan.entry @fine tokens 1 logit_rows 1 arena 256 {
-    plan.launch @k [#plan.arg<"segment", 1, 0>, #plan.arg<"arena", 0, 0>] grid [0, 1] after true at "x" cost {}
+    plan.launch @k [#plan.arg<"segment", 1, 0>, #plan.arg<"arena", 0, 0>] grid [0, 1] rows 0 after true at "x" cost {}
   }
 }
 
@@ -56,7 +56,7 @@ module attributes {plan.segment_bytes = array<i64: 0, 0>} {
 module attributes {plan.segment_bytes = array<i64: 0, 0>} {
   plan.entry @e tokens 1 logit_rows 1 arena 256 {
     // expected-error @+1 {{names kernel k, which does not exist}}
-    plan.launch @k [] grid [0, 1] after true at "x" cost {}
+    plan.launch @k [] grid [0, 1] rows 0 after true at "x" cost {}
   }
 }
 
@@ -67,7 +67,7 @@ module attributes {plan.segment_bytes = array<i64: 0, 0>} {
   plan.kernel @k "rows" {} reads [] writes [#plan.access<buffer = 1, type = f32, kind = "row_col", row_stride = 16, offset = 0>] fusions [] holes
   plan.entry @e tokens 1 logit_rows 1 arena 256 {
     // expected-error @+1 {{has fewer arguments than its kernel reads and writes}}
-    plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] after true at "x" cost {}
+    plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] rows 0 after true at "x" cost {}
   }
 }
 
@@ -81,6 +81,6 @@ module attributes {plan.segment_bytes = array<i64: 0, 0>} {
   }
   plan.entry @e tokens 1 logit_rows 1 arena 256 {
     // expected-error @+1 {{has fewer arguments than its kernel reads and writes}}
-    plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] after true at "x" cost {}
+    plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] rows 0 after true at "x" cost {}
   }
 }

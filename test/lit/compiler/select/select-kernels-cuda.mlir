@@ -5,7 +5,7 @@
 // CHECK-LABEL: @stacked
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x96xbf16>
 // CHECK: %[[W:.*]] = kern.constant "rowmajor" [1, 136, 96, 1] [#kern.source<tensor = "a", scale = "", row_begin = 0, row_end = 96, {{[^>]*}}dest_row = 0>, #kern.source<tensor = "b", scale = "", row_begin = 0, row_end = 40, {{[^>]*}}dest_row = 96>] : tensor<34816xi8>
-// CHECK: %[[Y:.*]] = kern.dispatch "gemm_bf16" {accumulators = 1 : i64, batch = 1 : i64, epsilon = 0.000000e+00 : f64, k = 96 : i64, n = 136 : i64, prologue = 0 : i64, rows_dim = 0 : i64, tile_m = 16 : i64, tile_n = 16 : i64, x_batch_stride = 0 : i64, x_stride = 96 : i64}
+// CHECK: %[[Y:.*]] = kern.dispatch "gemm_bf16" {accumulators = 1 : i64, batch = 1 : i64, epsilon = 0.000000e+00 : f64, k = 96 : i64, n = 136 : i64, prologue = 0 : i64, tile_m = 16 : i64, tile_n = 16 : i64, x_batch_stride = 0 : i64, x_stride = 96 : i64}
 // CHECK-SAME: (%[[X]], %[[W]]) fixed [2, 0] grid [0, 16, -1, 1, -1, 9] rows 0 fusions [] cost {expert_fraction = 1.000000e+00 : f64, flops_per_token = 26112 : i64, weight_bytes = 34816 : i64}
 // CHECK: kern.slice %[[Y]][96] : (tensor<?x136xf32>) -> tensor<?x40xf32>
 module attributes {r1.machine = "cuda", r1.chip = 90 : i64} {
@@ -64,7 +64,7 @@ module attributes {r1.machine = "cuda", r1.chip = 80 : i64} {
 // A quantised x brings its scales behind those of the weight, and is never streamed. sm_90a multiplies 128 rows by warp groups, both operands
 // through maps with a swizzle; up to 64 rows go without. Rows of 144 e4m3 take 256.
 // CHECK-LABEL: @quantised_64
-// CHECK: %[[Q:.*]]:2 = kern.dispatch "rows_quantize" {cols = 144 : i64, inner = 1 : i64, rows_dim = 0 : i64, ue8m0 = 0 : i64, x_stride = 144 : i64, x_type = 1 : i64}(%{{.*}}) fixed [1, 2] grid [0, 1, -1, 1] rows 0
+// CHECK: %[[Q:.*]]:2 = kern.dispatch "rows_quantize" {cols = 144 : i64, inner = 1 : i64, ue8m0 = 0 : i64, x_stride = 144 : i64, x_type = 1 : i64}(%{{.*}}) fixed [1, 2] grid [0, 1, -1, 1] rows 0
 // CHECK: %[[W:.*]] = kern.constant "rowmajor_f8" [1, 160, 144, 1]
 // CHECK: %[[S:.*]] = kern.constant "rowscales" [1, 160, 144, 1]
 // CHECK: kern.dispatch "gemm_quantised_f8" {{{.*}}tile_m = 64 : i64, tile_n = 128 : i64, {{.*}}x_stride = 256 : i64}(%[[Q]]#0, %[[W]], %[[S]], %[[Q]]#1) fixed [4, 0] grid [0, 64, -1, 1, -1, 2]

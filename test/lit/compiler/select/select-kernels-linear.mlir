@@ -5,7 +5,7 @@
 // CHECK-LABEL: @stacked
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x96xbf16>
 // CHECK: %[[W:.*]] = kern.constant "vnni16" [1, 136, 96, 1] [#kern.source<tensor = "a", scale = "", row_begin = 0, row_end = 96, {{[^>]*}}dest_row = 0>, #kern.source<tensor = "b", scale = "", row_begin = 0, row_end = 40, {{[^>]*}}dest_row = 96>] : tensor<27648xi8>
-// CHECK: %[[Y:.*]] = kern.dispatch "gemm_bf16" {accumulators = 1 : i64, batch = 1 : i64, epsilon = 0.000000e+00 : f64, k = 96 : i64, n = 136 : i64, prologue = 0 : i64, rows_dim = 0 : i64, tile_m = 1 : i64, tile_n = 32 : i64, x_batch_stride = 0 : i64, x_stride = 96 : i64}
+// CHECK: %[[Y:.*]] = kern.dispatch "gemm_bf16" {accumulators = 1 : i64, batch = 1 : i64, epsilon = 0.000000e+00 : f64, k = 96 : i64, n = 136 : i64, prologue = 0 : i64, tile_m = 1 : i64, tile_n = 32 : i64, x_batch_stride = 0 : i64, x_stride = 96 : i64}
 // CHECK-SAME: (%[[X]], %[[W]]) fixed [2, 0] grid [0, 1, -1, 1, -1, 5] rows 0 fusions [] cost {expert_fraction = 1.000000e+00 : f64, flops_per_token = 26112 : i64, weight_bytes = 27648 : i64}
 // CHECK: kern.slice %[[Y]][96] : (tensor<?x136xf32>) -> tensor<?x40xf32>
 func.func @stacked(%x: tensor<?x96xbf16>) -> tensor<?x40xf32> attributes {r1.max_tokens = 1} {

@@ -5,7 +5,7 @@
 // CHECK-LABEL: @residual_norm
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x24xf32>, %[[Y:[a-z0-9]+]]: tensor<?x24xf32>
 // CHECK: %[[W:.*]] = kern.constant "vector" [1, 1, 24, 1] [#kern.source<tensor = "norm", scale = "", row_begin = 0, row_end = 1, col_begin = 0, col_end = 24,
-// CHECK: %[[R:.*]]:2 = kern.dispatch "rows" {cols = 24 : i64, combine_k = 0 : i64, epsilon = 5.000000e-01 : f64, norm = 1 : i64, rows_dim = 0 : i64, y_stride = 0 : i64}
+// CHECK: %[[R:.*]]:2 = kern.dispatch "rows" {cols = 24 : i64, combine_k = 0 : i64, epsilon = 5.000000e-01 : f64, norm = 1 : i64, y_stride = 0 : i64}
 // CHECK-SAME: (%[[X]], %[[Y]], %[[W]]) fixed [0, 0] grid [0, 1, -1, 1] rows 0 fusions ["residual-norm"]
 // CHECK-SAME: -> (tensor<?x24xf32>, tensor<?x24xbf16>) holes [array<i64: 0, 1>, array<i64: 2>] {
 // CHECK-NEXT: ^bb0(%{{.*}}: f32, %[[A:.*]]: f32, %[[B:.*]]: f32):
@@ -35,7 +35,7 @@ func.func @residual_norm(%x: tensor<?x24xf32>, %y: tensor<?x24xf32>) -> (tensor<
 // Experts' outputs are read by the skeleton itself (two fixed inputs); their sum is `map`'s leading value.
 // CHECK-LABEL: @combine
 // CHECK-SAME: %[[Y:[a-z0-9]+]]: tensor<?x2x24xf32>, %[[P:[a-z0-9]+]]: tensor<?x2xf32>, %[[R:[a-z0-9]+]]: tensor<?x24xf32>
-// CHECK: kern.dispatch "rows" {cols = 24 : i64, combine_k = 2 : i64, epsilon = 0.000000e+00 : f64, norm = 0 : i64, rows_dim = 0 : i64, y_stride = 32 : i64}
+// CHECK: kern.dispatch "rows" {cols = 24 : i64, combine_k = 2 : i64, epsilon = 0.000000e+00 : f64, norm = 0 : i64, y_stride = 32 : i64}
 // CHECK-SAME: (%[[Y]], %[[P]], %[[R]]) fixed [2, 0] grid [0, 1, -1, 1]
 // CHECK-SAME: holes [array<i64>, array<i64: 2>] {
 // CHECK-NEXT: ^bb0(%[[SUM:.*]]: f32):
@@ -95,7 +95,7 @@ func.func @inner_rounding(%x: tensor<?x24xf32>, %y: tensor<?x24xf32>) -> tensor<
 // CHECK: %[[T:.*]] = kern.constant "rows" [1, 512, 24, 1] [#kern.source<tensor = "table"{{.*}}>] : tensor<512x24xbf16>
 // CHECK: %[[X:.*]] = kern.dispatch "embed" {cols = 24 : i64, table_type = 1 : i64}(%[[IDS]], %[[T]]) fixed [2, 0] grid [0, 1] rows 0
 // CHECK: %[[G:.*]] = kern.dispatch "gather" {cols = 24 : i64, x_stride = 32 : i64, x_type = 0 : i64}(%[[X]], %[[ROWS]]) fixed [2, 0] grid [1, 1] rows 1
-// CHECK: kern.dispatch "rows" {{{.*}}rows_dim = 1 : i64, {{.*}}}(%[[G]], %{{.*}}) fixed [0, 0] grid [1, 1, -1, 1] rows 1
+// CHECK: kern.dispatch "rows" {{{.*}}}(%[[G]], %{{.*}}) fixed [0, 0] grid [1, 1, -1, 1] rows 1
 func.func @embed_and_gather(%ids: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x24xf32> attributes {r1.max_tokens = 4} {
   %t = r1.weight "table" : tensor<512x24xbf16>
   %w = r1.weight "norm" : tensor<24xbf16>

@@ -62,45 +62,52 @@ plan.entry @e tokens 1 logit_rows 1 arena -1 {
 
 plan.entry @e tokens 1 logit_rows 1 arena 256 {
   // expected-error @+1 {{launch_c1: argument #plan.arg<"arena", 0, 256> in an arena of 256 bytes}}
-  plan.launch @k [#plan.arg<"arena", 0, 256>] grid [0, 1] after true at "x" cost {}
+  plan.launch @k [#plan.arg<"arena", 0, 256>] grid [0, 1] rows 0 after true at "x" cost {}
 }
 
 // -----
 
 plan.entry @e tokens 1 logit_rows 1 arena 256 {
   // expected-error @+1 {{launch_c1: argument #plan.arg<"heap", 0, 0> in an arena of 256 bytes}}
-  plan.launch @k [#plan.arg<"heap", 0, 0>] grid [0, 1] after true at "x" cost {}
+  plan.launch @k [#plan.arg<"heap", 0, 0>] grid [0, 1] rows 0 after true at "x" cost {}
 }
 
 // -----
 
 plan.entry @e tokens 1 logit_rows 1 arena 256 {
   // expected-error @+1 {{launch_c1: argument #plan.arg<"io", -1, 0>}}
-  plan.launch @k [#plan.arg<"io", -1, 0>] grid [0, 1] after true at "x" cost {}
+  plan.launch @k [#plan.arg<"io", -1, 0>] grid [0, 1] rows 0 after true at "x" cost {}
 }
 
 // -----
 
 plan.entry @e tokens 1 logit_rows 1 arena 256 {
   // expected-error @+1 {{launch_c2: the grid is a list of (dimension, positive value) pairs}}
-  plan.launch @k [] grid [0] after true at "x" cost {}
+  plan.launch @k [] grid [0] rows 0 after true at "x" cost {}
 }
 
 // -----
 
 plan.entry @e tokens 1 logit_rows 1 arena 256 {
   // expected-error @+1 {{launch_c2: the grid is a list of (dimension, positive value) pairs}}
-  plan.launch @k [] grid [-2, 1] after true at "x" cost {}
+  plan.launch @k [] grid [-2, 1] rows 0 after true at "x" cost {}
 }
 
 // -----
 
 plan.entry @e tokens 1 logit_rows 1 arena 256 {
   // expected-error @+1 {{launch_c3}}
-  plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] after true at "x" cost {} {maps = [#kern.tensor_map<argument = 1, type = bf16, extents = [32], strides = [], box = [32], swizzle = 0>]}
+  plan.launch @k [#plan.arg<"arena", 0, 0>] grid [0, 1] rows 0 after true at "x" cost {} {maps = [#kern.tensor_map<argument = 1, type = bf16, extents = [32], strides = [], box = [32], swizzle = 0>]}
+}
+
+// -----
+
+plan.entry @e tokens 1 logit_rows 1 arena 256 {
+  // expected-error @+1 {{launch_c4: rows are 0 (tokens) or 1 (rows of logits), found 2}}
+  plan.launch @k [] grid [0, 1] rows 2 after true at "x" cost {}
 }
 
 // -----
 
 // expected-error @+1 {{expects parent op 'plan.entry'}}
-plan.launch @k [] grid [0, 1] after true at "x" cost {}
+plan.launch @k [] grid [0, 1] rows 0 after true at "x" cost {}

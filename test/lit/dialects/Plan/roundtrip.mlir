@@ -33,10 +33,10 @@ plan.kernel @rows__f32__c32 "rows" {cols = 32}
     }
 
 // CHECK: plan.entry @decode tokens 4 logit_rows 2 arena 1024 attributes {note = "kept"} {
-// CHECK-NEXT: plan.launch @rows__f32__c32 [#plan.arg<"arena", 0, 512>, #plan.arg<"segment", 1, 256>, #plan.arg<"io", 5, 0>] grid [0, 1, -1, 1] after true at "layers.0.norm" cost {flops_per_token = 9 : i64}
-// CHECK-NEXT: plan.launch @rope_table__f32__ [#plan.arg<"cache", 1, 0>] grid [2, 64] after false at "rope" cost {}
+// CHECK-NEXT: plan.launch @rows__f32__c32 [#plan.arg<"arena", 0, 512>, #plan.arg<"segment", 1, 256>, #plan.arg<"io", 5, 0>] grid [0, 1, -1, 1] rows 0 after true at "layers.0.norm" cost {flops_per_token = 9 : i64}
+// CHECK-NEXT: plan.launch @rope_table__f32__ [#plan.arg<"cache", 1, 0>] grid [2, 64] rows 0 after false at "rope" cost {}
 plan.entry @decode tokens 4 logit_rows 2 arena 1024 attributes {note = "kept"} {
-  plan.launch @rows__f32__c32 [#plan.arg<"arena", 0, 512>, #plan.arg<"segment", 1, 256>, #plan.arg<"io", 5, 0>] grid [0, 1, -1, 1]
+  plan.launch @rows__f32__c32 [#plan.arg<"arena", 0, 512>, #plan.arg<"segment", 1, 256>, #plan.arg<"io", 5, 0>] grid [0, 1, -1, 1] rows 0
       after true at "layers.0.norm" cost {flops_per_token = 9}
-  plan.launch @rope_table__f32__ [#plan.arg<"cache", 1, 0>] grid [2, 64] after false at "rope" cost {}
+  plan.launch @rope_table__f32__ [#plan.arg<"cache", 1, 0>] grid [2, 64] rows 0 after false at "rope" cost {}
 }

@@ -110,6 +110,9 @@ func.func @attention(%q: tensor<?x256xf32>, %latent: tensor<?x64xf32>, %key: ten
   // CHECK: r1.attention %[[Q]], %[[B:.*]] scale %[[S:.*]], %[[C]], %[[POS]] {heads = 4 : i64, layer = 1 : i64, nope = 32 : i64, scale = 2.500000e-01 : f64, v = 32 : i64}
   %o = r1.attention %r, %kv_b scale %scale, %c, %pos {heads = 4, layer = 1, nope = 32, scale = 0.25 : f64, v = 32}
       : (tensor<?x256xf32>, tensor<256x64xf8E4M3FN>, tensor<2x1xf32>, !cache, tensor<?xi32>) -> tensor<?x128xf32>
+  // CHECK: r1.attention %[[Q]], %[[B]] scale %[[S]], %[[C]], %[[POS]] rows %[[POS]] {heads = 4 : i64
+  %some = r1.attention %r, %kv_b scale %scale, %c, %pos rows %pos {heads = 4, layer = 1, nope = 32, scale = 0.25 : f64, v = 32}
+      : (tensor<?x256xf32>, tensor<256x64xf8E4M3FN>, tensor<2x1xf32>, !cache, tensor<?xi32>, tensor<?xi32>) -> tensor<?x128xf32>
   // CHECK: %[[A:.*]] = r1.absorb_query %[[Q]], %[[B]] scale %[[S]] {heads = 4 : i64, nope = 32 : i64, rope = 32 : i64, v = 32 : i64} : (tensor<?x256xf32>, tensor<256x64xf8E4M3FN>, tensor<2x1xf32>) -> tensor<?x256xf32>
   %a = r1.absorb_query %r, %kv_b scale %scale {heads = 4, nope = 32, rope = 32, v = 32}
       : (tensor<?x256xf32>, tensor<256x64xf8E4M3FN>, tensor<2x1xf32>) -> tensor<?x256xf32>

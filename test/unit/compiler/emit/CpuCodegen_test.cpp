@@ -38,7 +38,7 @@ protected:
 
 TEST_F(CpuCodegen, GemmOfBf16AddsTheResidualInItsEpilogue) {
   constexpr int64_t kTokens = 37, kN = 72, kK = 160, kStride = 80;
-  kernels::GemmParams p{kN, kK, 1, kK, 0, 1, kernels::kTokens, 32, 32, 0, 0};
+  kernels::GemmParams p{kN, kK, 1, kK, 0, 1, 32, 32, 0, 0};
   KernelSource kernel{"gemm_residual",
                       kernels::find_skeleton("gemm_bf16"),
                       words(p),
@@ -74,7 +74,7 @@ TEST_F(CpuCodegen, GemmOfBf16AddsTheResidualInItsEpilogue) {
 
 TEST_F(CpuCodegen, GemmOfE4m3GatesTwoAccumulators) {
   constexpr int64_t kTokens = 3, kN = 48, kK = 256;
-  kernels::GemmParams p{kN, kK, 1, kK, 0, 2, kernels::kTokens, 16, 16, 0, 0};
+  kernels::GemmParams p{kN, kK, 1, kK, 0, 2, 16, 16, 0, 0};
   KernelSource kernel{"gemm_swiglu",
                       kernels::find_skeleton("gemm_f8"),
                       words(p),
@@ -115,7 +115,7 @@ TEST_F(CpuCodegen, GemmOfE4m3GatesTwoAccumulators) {
 
 TEST_F(CpuCodegen, RowsFuseResidualAndNorm) {
   constexpr int64_t kTokens = 4, kCols = 200, kStride = 208;
-  kernels::RowsParams p{kCols, kernels::kTokens, 1, 1e-6, 0, 0};
+  kernels::RowsParams p{kCols, 1, 1e-6, 0, 0};
   KernelSource kernel{"residual_norm",
                       kernels::find_skeleton("rows"),
                       words(p),

@@ -22,7 +22,7 @@ TEST_F(CudaSource, IsOneTranslationUnit) {
   R1Holes holes(bodies);
   KernelSource kernel{"rows__f32__sm_90a__c64",
                       kernels::find_skeleton("rows"),
-                      words(kernels::RowsParams{64, 0, 1, 1e-6, 0, 0}),
+                      words(kernels::RowsParams{64, 1, 1e-6, 0, 0}),
                       {HoleSource{}, holes.normed(1, 2, 64)}};
   EXPECT_EQ(print(kernel, {"layers.0.norm", 3, 16, 0, 0, 1, {"residual-norm", "cast-into-producer"}}),
             R"(// rows__f32__sm_90a__c64
@@ -35,7 +35,6 @@ namespace {
 
 struct Config {
   static constexpr long long cols = 64;
-  static constexpr long long rows_dim = 0;
   static constexpr long long norm = 1;
   static constexpr double epsilon = 1e-06;
   static constexpr long long combine_k = 0;

@@ -60,8 +60,8 @@ inline std::vector<KernelSource> r1Kernels(Bodies& bodies) {
                     kHeads = 128;
   R1Holes holes(bodies);
   HoleSource none;
-  GemmParams down{kHidden, kInner, 1, kInner, 0, 1, kTokens, 64, 64, 0, 0};
-  GemmParams gateUp{kInner, kHidden, 1, kHidden, 0, 2, kTokens, 64, 64, 0, 0};
+  GemmParams down{kHidden, kInner, 1, kInner, 0, 1, 64, 64, 0, 0};
+  GemmParams gateUp{kInner, kHidden, 1, kHidden, 0, 2, 64, 64, 0, 0};
   GroupedGemmParams experts{kExpertInner, kHidden, 256, 8, kHidden, 1, 2, 256, 64};
   RouterParams router{kHidden, 256, 8, 8, 4, 1, kGroupTop2Sum, 1, 1, 2.5, kHidden, kF32};
   MlaParams mla{kHeads,       kLora,          kRope,        128, 128,          0.1, 576, 64,
@@ -71,8 +71,9 @@ inline std::vector<KernelSource> r1Kernels(Bodies& bodies) {
     sources.push_back({name, find_skeleton(name), std::move(params), std::move(filled)});
   };
   add("embed", words(EmbedParams{kHidden, kBF16}), {holes.store(2, kHidden, bodies.f32())});
-  add("rows", words(RowsParams{kHidden, kTokens, 1, 1e-6, 8, kHidden}),
+  add("rows", words(RowsParams{kHidden, 1, 1e-6, 8, kHidden}),
       {holes.residual(2, kHidden), holes.normed(3, 4, kHidden)});
+  add("gather_words", words(GatherWordsParams{256}), {});
   add("gather", words(GatherParams{kHidden, kHidden, kF32}), {holes.store(2, kHidden, bodies.bf16())});
   add("rope_table", words(RopeTableParams{kRope, 1}), {});
   add("rope", words(RopeParams{kHeads, 192, 128, kRope, 1, kHeads * 192, kHeads * 192, kF32, kBF16}), {});

@@ -150,6 +150,30 @@ struct TinyModel {
     return std::move(result->data);
   }
 
+  // One chunk of `chunk` tokens after another, of each the logits of the rows wanted.
+  std::vector<std::vector<float>> chosenLogits(mlir::ModuleOp module, int32_t chunk,
+                                               const std::vector<std::vector<int32_t>>& wanted) {
+    WeightStore store(weights);
+    auto interpreter = Interpreter::create(module.lookupSymbol<mlir::func::FuncOp>("prefill"), store);
+    EXPECT_TRUE(static_cast<bool>(interpreter));
+    LatentCache cache(config.numLayers, config.kvLoraRank, config.qkRopeHeadDim, 1);
+    std::vector<std::vector<float>> found;
+    const std::vector<int32_t> slot = {0};
+    for (const std::vector<int32_t>& rows : wanted) {
+      std::vector<int32_t> ids, positions;
+      for (int32_t i = 0; i < chunk; ++i) {
+        positions.push_back(int32_t(found.size()) * chunk + i);
+        ids.push_back((positions.back() * 37 + 11) % int32_t(config.vocabSize));
+      }
+      auto part = interpreter->step({ids, positions, rows, slot}, cache);
+      if (!part)
+        ADD_FAILURE() << llvm::toString(part.takeError());
+      found.push_back(part ? (*part)->data : std::vector<float>());
+      EXPECT_EQ(found.back().size(), rows.size() * config.vocabSize);
+    }
+    return found;
+  }
+
   static checkpoint::ModelConfig parse(const json& text) {
     auto parsed = checkpoint::ModelConfig::parse(text.dump(), "config.json");
     if (!parsed) {

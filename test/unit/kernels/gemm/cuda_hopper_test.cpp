@@ -34,7 +34,7 @@ template <bool kF8, Case c> void check_bf16_x(uint32_t seed) {
   Problem problem(Config<c>(), c, kF8, random);
   Maps maps(problem, problem.x.data(), 2, problem.x_stride, problem.x_batch_stride);
   const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
-    return cuda::run<Skeleton>(name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1},
+    return cuda::run<Skeleton>(name, problem.tiles(), problem.buffers(), {int(c.rows), -1, -1},
                                problem.output(), kF8 ? 3 : 2, schedule, maps.map);
   };
   const std::string what = kF8 ? "hopper gemm_f8" : "hopper gemm_bf16";
@@ -64,7 +64,7 @@ template <Case c> void check_quantised(uint32_t seed) {
   Maps maps(problem, problem.x.data(), 1, problem.stride, problem.stride);
   const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<r1::cuda::GemmHopperQuantised<QuantisedConfig<c>, RecordHoles<4>>>(
-        name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1}, problem.output(), 4, schedule,
+        name, problem.tiles(), problem.buffers(), {int(c.rows), -1, -1}, problem.output(), 4, schedule,
         maps.map);
   };
   check(problem, "hopper quantised gemm", schedules(), run);

@@ -11,7 +11,7 @@ template <Case c>
 void check(QuantisedProblem& problem, const std::vector<NamedSchedule>& schedules, double tolerance) {
   const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<r1::cuda::GemmQuantised<QuantisedConfig<c>, RecordHoles<4>>>(
-        name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1}, problem.output(), 4, schedule);
+        name, problem.tiles(), problem.buffers(), {int(c.rows), -1, -1}, problem.output(), 4, schedule);
   };
   cuda::check(problem, "gemm_quantised_f8", schedules, run, tolerance);
 }

@@ -17,8 +17,7 @@ template <Case c> struct Config {
   static constexpr long long n = c.n, k = c.k, batch = c.batch;
   static constexpr long long x_batch_stride = (c.k + 15) / 16 * 16 + (c.batch > 1 ? c.misaligned : 0);
   static constexpr long long x_stride = (c.batch * x_batch_stride + 8 + 15) / 16 * 16;
-  static constexpr long long accumulators = c.accumulators, rows_dim = 1, tile_m = c.tile_m,
-                             tile_n = c.tile_n;
+  static constexpr long long accumulators = c.accumulators, tile_m = c.tile_m, tile_n = c.tile_n;
   static constexpr long long prologue = 0;
   static constexpr double epsilon = 0;
 };

@@ -12,7 +12,7 @@ template <bool kF8, Case c> void check(Problem& problem, const std::vector<Named
   constexpr int kOutput = kF8 ? 3 : 2;
   const auto run = [&](const std::string& name, const NamedSchedule& schedule) {
     return cuda::run<r1::cuda::Gemm<Config<c>, RecordHoles<kOutput>, Weight>>(
-        name, problem.tiles(), problem.buffers(), {-1, int(c.rows), -1}, problem.output(), kOutput, schedule);
+        name, problem.tiles(), problem.buffers(), {int(c.rows), -1, -1}, problem.output(), kOutput, schedule);
   };
   cuda::check(problem, kF8 ? "gemm_f8" : "gemm_bf16", schedules, run);
 }

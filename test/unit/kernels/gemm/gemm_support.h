@@ -67,16 +67,7 @@ struct Problem {
 
   Problem(const Case& shape, bool is_f8, Random& random) : c(shape), f8(is_f8) {
     const int64_t stride = round_up(c.k, 16);
-    p = {c.n,
-         c.k,
-         c.batch,
-         c.batch * stride,
-         stride,
-         c.accumulators,
-         kernels::kTokens,
-         c.tile_m,
-         c.tile_n,
-         c.prologue ? 1 : 0,
+    p = {c.n, c.k, c.batch, c.batch * stride, stride, c.accumulators, c.tile_m, c.tile_n, c.prologue ? 1 : 0,
          1e-6};
     const kernels::PackShape s{c.batch, c.n, c.k, c.accumulators};
     w = f8 ? random_f8_weights(s, random) : random_bf16_weights(s, random);

@@ -31,46 +31,9 @@ TEST(CudaMlaDecode, TwentyHeads) { expect_reference<Case<20, 128, 64, 1, 1, 0, 1
 
 using Plain = Case<3, 64, 32, 1, 1, 0, 64, 1>;
 
-// A sequence's result has the same bits alone and beside others.
-TEST(CudaMlaDecode, BatchDoesNotChangeBits) {
-  Random random(89);
-  Problem p = Plain::problem(random, {130, 7, 300});
-  const Query q = make_query(random, p);
-  const std::vector<float> all = cuda_decode<Plain>(p, q.slots, q.positions, q.latent, q.rope, {});
-  const int64_t width = 3 * 64, rope = 3 * 32;
-  for (int64_t t = 0; t < 3; ++t) {
-    const std::vector<float> latent(&q.latent[t * width], &q.latent[t * width] + width);
-    const std::vector<float> key(&q.rope[t * rope], &q.rope[t * rope] + rope);
-    const std::vector<float> alone = cuda_decode<Plain>(p, {q.slots[t]}, {q.positions[t]}, latent, key, {});
-    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + t * width));
-  }
-}
-
-// Scores far beyond what exp can hold must not overflow: the maximum is taken out, across splits too.
-TEST(CudaMlaDecode, LargeScoresStayFinite) {
-  Random random(90);
-  Problem p = Plain::problem(random, {200});
-  Query q = make_query(random, p);
-  for (float& x : q.latent)
-    x *= 1024;
-  for (const float v : cuda_decode<Plain>(p, q.slots, q.positions, q.latent, q.rope, {}))
-    ASSERT_TRUE(std::isfinite(v));
-}
-
-TEST(CudaMlaDecode, NanInTheCacheComesOut) {
-  for (const int64_t position : {0, 63, 64, 199}) {
-    Random random(91);
-    Problem p = Plain::problem(random, {200, 50});
-    Query q = make_query(random, p);
-    q.slots = {0, 1}, q.positions = {199, 49};
-    p.token(0, position)[5] = 0x7fc0;
-    const std::vector<float> got = cuda_decode<Plain>(p, q.slots, q.positions, q.latent, q.rope, {});
-    for (int64_t c = 0; c < 3 * 64; ++c) {
-      ASSERT_TRUE(std::isnan(got[c])) << "position " << position << " column " << c;
-      ASSERT_FALSE(std::isnan(got[3 * 64 + c])) << "another sequence's NaN";
-    }
-  }
-}
+TEST(CudaMlaDecode, BatchDoesNotChangeBits) { expect_no_batch_in_bits<Plain, cuda::MlaDecode>(89); }
+TEST(CudaMlaDecode, LargeScoresStayFinite) { expect_finite_at_large_scores<Plain, cuda::MlaDecode>(90); }
+TEST(CudaMlaDecode, NanInTheCacheComesOut) { expect_nan_of_the_cache<Plain, cuda::MlaDecode>(91); }
 
 } // namespace
 } // namespace r1::test

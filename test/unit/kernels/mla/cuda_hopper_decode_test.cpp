@@ -29,51 +29,14 @@ TEST(CudaMlaDecodeHopper, FewSplits) { expect<Case<2, 32, 16, 1, 1, 0, 64, 1, 2>
 
 using Plain = Case<3, 128, 32, 1, 1, 0, 128, 1>;
 
-std::vector<float> decode(Problem& p, const Query& q) {
-  return cuda_decode<Plain, cuda::MlaDecodeHopper>(p, q.slots, q.positions, q.latent, q.rope, {});
-}
-
-// A sequence's result has the same bits alone and beside others.
 TEST(CudaMlaDecodeHopper, BatchDoesNotChangeBits) {
-  Random random(190);
-  Problem p = Plain::problem(random, {130, 7, 300});
-  const Query q = make_query(random, p);
-  const std::vector<float> all = decode(p, q);
-  const int64_t width = 3 * 128, rope = 3 * 32;
-  for (int64_t t = 0; t < 3; ++t) {
-    Query one;
-    one.slots = {q.slots[t]}, one.positions = {q.positions[t]};
-    one.latent.assign(&q.latent[t * width], &q.latent[t * width] + width);
-    one.rope.assign(&q.rope[t * rope], &q.rope[t * rope] + rope);
-    const std::vector<float> alone = decode(p, one);
-    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + t * width));
-  }
+  expect_no_batch_in_bits<Plain, cuda::MlaDecodeHopper>(190);
 }
-
-// Scores far beyond what exp can hold must not overflow: the maximum is taken out, across splits too.
 TEST(CudaMlaDecodeHopper, LargeScoresStayFinite) {
-  Random random(191);
-  Problem p = Plain::problem(random, {200});
-  Query q = make_query(random, p);
-  for (float& x : q.latent)
-    x *= 1024;
-  for (const float v : decode(p, q))
-    ASSERT_TRUE(std::isfinite(v));
+  expect_finite_at_large_scores<Plain, cuda::MlaDecodeHopper>(191);
 }
-
 TEST(CudaMlaDecodeHopper, NanInTheCacheComesOut) {
-  for (const int64_t position : {0, 63, 64, 199}) {
-    Random random(192);
-    Problem p = Plain::problem(random, {200, 50});
-    Query q = make_query(random, p);
-    q.slots = {0, 1}, q.positions = {199, 49};
-    p.token(0, position)[5] = 0x7fc0;
-    const std::vector<float> got = decode(p, q);
-    for (int64_t c = 0; c < 3 * 128; ++c) {
-      ASSERT_TRUE(std::isnan(got[c])) << "position " << position << " column " << c;
-      ASSERT_FALSE(std::isnan(got[3 * 128 + c])) << "another sequence's NaN";
-    }
-  }
+  expect_nan_of_the_cache<Plain, cuda::MlaDecodeHopper>(192);
 }
 
 } // namespace

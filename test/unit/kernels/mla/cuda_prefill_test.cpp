@@ -18,7 +18,7 @@ TEST(CudaMlaPrefill, OneToken) { expect_reference<Case<19, 40, 24, 24, 40, 0, 64
 TEST(CudaMlaPrefill, OddSizes) { expect_reference_at_odd_lengths<Case<2, 65, 6, 9, 17, 2, 64, 32>>(108); }
 
 using Plain = Case<2, 64, 32, 48, 32, 0, 64, 32>;
-constexpr int64_t kQueryWidth = 2 * 80, kWidth = 2 * 32;
+constexpr int64_t kQueryWidth = 2 * 80;
 
 // A prompt in chunks gives what the whole prompt at once gives: earlier chunks are history in the cache.
 TEST(CudaMlaPrefill, ChunksEqualOneShot) {
@@ -39,52 +39,12 @@ TEST(CudaMlaPrefill, ChunksEqualOneShot) {
   }
 }
 
-// Later tokens change no bit of earlier results.
-TEST(CudaMlaPrefill, IsCausal) {
-  Random random(113);
-  const int64_t tokens = 130, changed = 70;
-  Problem p = Plain::problem(random, {tokens});
-  const std::vector<float> q = queries(random, p, tokens), before = prefill<Plain>(p, 0, 0, tokens, q);
-  for (int64_t c = changed; c < tokens; ++c)
-    for (int64_t i = 0; i < 96; ++i)
-      p.token(0, c)[i] = bf16_from_f32(random.uniform(-50, 50));
-  const std::vector<float> after = prefill<Plain>(p, 0, 0, tokens, q);
-  EXPECT_TRUE(std::equal(before.begin(), before.begin() + changed * kWidth, after.begin()));
-  EXPECT_FALSE(std::equal(before.begin() + changed * kWidth, before.end(), after.begin() + changed * kWidth));
-}
-
-// Blocks of one token serve steps that decode without absorbed weights: every token of another sequence.
+TEST(CudaMlaPrefill, IsCausal) { expect_causal<Plain, cuda::MlaPrefill>(113); }
+TEST(CudaMlaPrefill, SomeTokens) { expect_some_tokens<Plain, cuda::MlaPrefill>(116); }
 TEST(CudaMlaPrefill, TokensOfDifferentSequences) {
-  using OneToken = Case<5, 64, 32, 48, 32, 0, 64, 1>;
-  Random random(114);
-  const std::vector<int64_t> lengths = {130, 7, 65};
-  Problem p = OneToken::problem(random, lengths);
-  const std::vector<float> q = queries(random, p, 3);
-  const int64_t query = 5 * 80, width = 5 * 32;
-  const std::vector<int32_t> slots = {2, 0, 1}, positions = {64, 129, 6};
-  std::vector<float> want;
-  for (int64_t t = 0; t < 3; ++t) {
-    const std::vector<float> one =
-        expected(p, slots[t], {positions[t]}, {&q[t * query], &q[t * query] + query});
-    want.insert(want.end(), one.begin(), one.end());
-  }
-  const std::vector<float> got = cuda_prefill<OneToken>(p, slots, positions, q, {});
-  ASSERT_EQ(got.size(), size_t(3 * width));
-  expect_frobenius("tokens", got, want, 6e-3);
+  expect_tokens_of_sequences<Case<5, 64, 32, 48, 32, 0, 64, 1>, cuda::MlaPrefill>(114);
 }
-
-TEST(CudaMlaPrefill, NanComesOutWhereItIsSeen) {
-  Random random(115);
-  const int64_t tokens = 130;
-  Problem p = Plain::problem(random, {tokens});
-  const std::vector<float> q = queries(random, p, tokens);
-  p.token(0, 100)[70] = 0x7fc0;
-  const std::vector<float> got = prefill<Plain>(p, 0, 0, tokens, q);
-  for (int64_t t = 100; t < tokens; ++t)
-    ASSERT_TRUE(std::isnan(got[t * kWidth])) << "token " << t;
-  for (int64_t t = 0; t < 64; ++t)
-    ASSERT_FALSE(std::isnan(got[t * kWidth])) << "token " << t;
-}
+TEST(CudaMlaPrefill, NanComesOutWhereItIsSeen) { expect_nan_where_seen<Plain, cuda::MlaPrefill>(115); }
 
 } // namespace
 } // namespace r1::test

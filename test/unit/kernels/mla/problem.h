@@ -119,24 +119,29 @@ inline std::vector<float> decode(const NativeLevel& decode_level, const NativeLe
   return dense(from_bf16(out), tokens, params.heads * params.kv_lora, params.out_stride);
 }
 
-// Prefill of `tokens` tokens of sequence `slot` from position `first` on. q [tokens][heads][nope + rope] ->
-// [tokens][heads][v].
-inline std::vector<float> prefill(const NativeLevel& level, Problem& p, int32_t slot, int64_t first,
-                                  int64_t tokens, const std::vector<float>& q) {
+inline std::vector<int32_t> ascending(int64_t first, int64_t tokens) {
+  std::vector<int32_t> positions(tokens);
+  for (int64_t t = 0; t < tokens; ++t)
+    positions[t] = int32_t(first + t);
+  return positions;
+}
+
+// Prefill of the tokens of sequence `slot` at these positions. q [tokens][heads][nope + rope] -> [tokens][heads][v].
+inline std::vector<float> prefill(const NativeLevel& level, Problem& p, int32_t slot,
+                                  std::vector<int32_t> positions, const std::vector<float>& q) {
+  const int64_t tokens = int64_t(positions.size());
   MlaParams params = p.params;
   const int64_t width = params.heads * (params.nope + params.rope);
   params.q_stride = width + 6;
   params.out_stride = params.heads * params.v + 10;
   std::vector<uint16_t> q_in = strided(to_bf16(q), tokens, width, params.q_stride);
   std::vector<uint16_t> out(tokens * params.out_stride, 0xffff);
-  std::vector<int32_t> positions(tokens), slots(tokens, slot);
-  for (int64_t t = 0; t < tokens; ++t)
-    positions[t] = int32_t(first + t);
+  std::vector<int32_t> slots(tokens, slot);
   const int64_t blocks = (tokens + params.q_block - 1) / params.q_block;
   run(level, "mla_prefill", params, {},
       {q_in.data(), p.packed_uk.data(), p.packed_uv.data(), p.cache.data(), positions.data(), slots.data(),
        p.page_table.data(), out.data()},
-      {tokens, 1, first + tokens}, blocks * params.heads);
+      {tokens, 1, positions.back() + 1}, blocks * params.heads);
   return dense(from_bf16(out), tokens, params.heads * params.v, params.out_stride);
 }
 

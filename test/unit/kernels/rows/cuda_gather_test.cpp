@@ -36,7 +36,7 @@ template <class Config> void check(int shift) {
     std::vector<float> got((picks + 1) * kWidth, kNan);
     void* source = Config::x_type == kBF16 ? static_cast<void*>(narrow.data() + shift)
                                            : static_cast<void*>(wide.data() + shift);
-    run_cuda<cuda::Gather<Config, Holes>>(run, {source, picked.data(), got.data()}, {tokens, picks, 1},
+    run_cuda<cuda::Gather<Config, Holes>>(run, {source, picked.data(), got.data()}, {picks, -1, -1},
                                           picks + 1);
     EXPECT_EQ(dense(got, picks, cols, kWidth), want);
     for (int64_t i = 0; i < int64_t(got.size()); ++i)

@@ -37,6 +37,7 @@ template <class C> void check(int shift = 0, int key_shift = 0) {
   if (C::rotate)
     reference::rope(key.data(), table.data(), {tokens, 1, C::rope, 0, C::rope, C::interleaved != 0},
                     want_key.data());
+  table = strided(table, tokens, C::rope, (C::rope + 15) / 16 * 16);
   std::vector<float> want(pages * 64 * C::token_stride, kNan), rows(shift + tokens * C::latent_stride, kNan);
   for (int64_t t = 0; t < tokens; ++t) {
     const int64_t page = page_table[slots[t] * C::pages_per_sequence + positions[t] / 64];

@@ -8,8 +8,7 @@ namespace r1::test {
 namespace {
 
 template <int64_t kCols, int64_t kInner, int64_t kStride, int64_t kType, int64_t kUe8m0> struct Config {
-  static constexpr long long cols = kCols, rows_dim = kTokens, inner = kInner, x_stride = kStride,
-                             x_type = kType, ue8m0 = kUe8m0;
+  static constexpr long long cols = kCols, inner = kInner, x_stride = kStride, x_type = kType, ue8m0 = kUe8m0;
 };
 struct NoHoles {};
 

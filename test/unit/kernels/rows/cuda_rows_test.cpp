@@ -11,8 +11,7 @@ using cuda::Arguments;
 
 template <int64_t kCols, int64_t kNorm, int64_t kCombine = 0, int64_t kStride = 0, int kEpsilonDigits = 5>
 struct Config {
-  static constexpr long long cols = kCols, rows_dim = kTokens, norm = kNorm, combine_k = kCombine,
-                             y_stride = kStride;
+  static constexpr long long cols = kCols, norm = kNorm, combine_k = kCombine, y_stride = kStride;
   static constexpr double epsilon = kEpsilonDigits == 5 ? 1e-5 : 1e-6;
 };
 

@@ -5,6 +5,7 @@
 
 R1_DECLARE_LEVELS(rows);
 R1_DECLARE_LEVELS(gather);
+R1_DECLARE_LEVELS(gather_words);
 
 namespace r1::test {
 namespace {
@@ -50,8 +51,7 @@ TEST(Rows, NormMatchesReference) {
         reference::rms_norm(x.data(), weight.data(), rows, cols, 1e-5, want.data());
         const std::vector<float> spread = strided(x, rows, cols, kStride);
         Operands o{spread.data(), weight.data(), got.data(), 0};
-        run(level, "rows", RowsParams{cols, kTokens, 1, 1e-5, 0, 0}, {map<0>, finish<0>}, {&o}, {rows, 1, 1},
-            rows);
+        run(level, "rows", RowsParams{cols, 1, 1e-5, 0, 0}, {map<0>, finish<0>}, {&o}, {rows, 1, 1}, rows);
         expect_close("norm", dense(got, rows, cols, kStride), want, 1e-6, 1e-5);
       }
 }
@@ -77,7 +77,7 @@ TEST(Rows, CombineAddsExpertsInOrder) {
         const std::vector<float> spread = strided(x, rows, cols, kStride),
                                  wide = strided(y, rows * k, cols, y_stride);
         Operands o{spread.data(), gain.data(), got.data(), k};
-        run(level, "rows", RowsParams{cols, kTokens, norm, 1e-6, k, y_stride}, {map<2>, finish<2>},
+        run(level, "rows", RowsParams{cols, norm, 1e-6, k, y_stride}, {map<2>, finish<2>},
             {const_cast<float*>(wide.data()), const_cast<float*>(weights.data()), &o}, {rows, 1, 1}, rows);
         expect_close("combine", dense(got, rows, cols, kStride), want, 2e-6, 1e-5);
       }
@@ -90,8 +90,7 @@ TEST(Rows, EpsilonIsTheConfigsOwn) {
       const int64_t cols = 64;
       std::vector<float> x(cols, 1e-3f), weight(cols, 1.0f), got(kStride);
       Operands o{x.data(), weight.data(), got.data(), 0};
-      run(level, "rows", RowsParams{cols, kTokens, 1, epsilon, 0, 0}, {map<0>, finish<0>}, {&o}, {1, 1, 1},
-          1);
+      run(level, "rows", RowsParams{cols, 1, epsilon, 0, 0}, {map<0>, finish<0>}, {&o}, {1, 1, 1}, 1);
       EXPECT_NEAR(got[0], 1e-3 / std::sqrt(1e-6 + epsilon), 1e-5) << level.name;
     }
 }
@@ -102,8 +101,7 @@ TEST(Rows, NanStaysInItsRow) {
     std::vector<float> x(rows * kStride, 1.0f), weight(cols, 1.0f), got(rows * kStride);
     x[kStride + 39] = kNan;
     Operands o{x.data(), weight.data(), got.data(), 0};
-    run(level, "rows", RowsParams{cols, kTokens, 1, 1e-6, 0, 0}, {map<0>, finish<0>}, {&o}, {rows, 1, 1},
-        rows);
+    run(level, "rows", RowsParams{cols, 1, 1e-6, 0, 0}, {map<0>, finish<0>}, {&o}, {rows, 1, 1}, rows);
     for (int64_t c = 0; c < cols; ++c) {
       EXPECT_FALSE(std::isnan(got[c])) << level.name;
       EXPECT_TRUE(std::isnan(got[kStride + c])) << level.name;
@@ -132,6 +130,22 @@ TEST(Gather, PicksRows) {
       run(level, "gather", GatherParams{cols, stride, type}, {store_gathered},
           {source, picked.data(), got.data()}, {tokens, 4, 1}, 4);
       EXPECT_EQ(dense(got, 4, cols, kStride), want) << level.name;
+    }
+}
+
+TEST(GatherWords, PicksWords) {
+  Random random(29);
+  for (const NativeLevel& level : supported(R1_LEVELS(gather_words)))
+    for (const int64_t count : {1, 255, 256, 257, 600}) {
+      std::vector<int32_t> x(count * 2), rows(count), want, got(count + 1, -77);
+      for (size_t i = 0; i < x.size(); ++i)
+        x[i] = int32_t(i * 2654435761u);
+      for (int32_t& row : rows)
+        want.push_back(x[row = int32_t(random.integer(0, int64_t(x.size()) - 1))]);
+      want.push_back(-77); // behind the last row
+      run(level, "gather_words", GatherWordsParams{256}, {}, {x.data(), rows.data(), got.data()},
+          {count, count, 1}, (count + 255) / 256);
+      EXPECT_EQ(got, want) << level.name << " " << count;
     }
 }
 

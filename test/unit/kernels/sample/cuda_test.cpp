@@ -17,7 +17,7 @@ template <int64_t kVocab> void check(const SampleRows& rows, const CudaRun& run)
   std::vector<float> logits = rows.logits;
   std::vector<int32_t> options = rows.options, draws = rows.draws, got(count + 1, -7);
   run_cuda<cuda::Sample<Config<kVocab>, Holes>>(
-      run, {logits.data(), options.data(), draws.data(), got.data()}, {1, int(count), 1}, int(count) + 1);
+      run, {logits.data(), options.data(), draws.data(), got.data()}, {int(count), -1, -1}, int(count) + 1);
   for (int64_t r = 0; r < count; ++r)
     EXPECT_EQ(got[r], rows.want[r]) << "vocab " << kVocab << " row " << r << " " << run;
   EXPECT_EQ(got[count], -7) << "chose for a row outside the step";

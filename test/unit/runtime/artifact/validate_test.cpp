@@ -31,6 +31,8 @@ TEST(Validate, EveryFieldIsChecked) {
       {"io offset", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 0, 4}; }},
       {"cache layer", [&](ArtifactT& a) { launch(a).arguments[4] = {Space::Cache, 2, 0}; }},
       {"space", [&](ArtifactT& a) { launch(a).arguments[0] = {Space(9), 0, 0}; }},
+      {"rows", [&](ArtifactT& a) { launch(a).rows = Dim::Context; }},
+      {"rows of nothing", [&](ArtifactT& a) { launch(a).rows = Dim::Const; }},
       {"grid zero", [&](ArtifactT& a) { launch(a).grid = {{Dim::Tokens, 0}}; }},
       {"grid dim", [&](ArtifactT& a) { launch(a).grid = {{Dim(5), 1}}; }},
       {"grid dim below", [&](ArtifactT& a) { launch(a).grid = {{Dim(-2), 1}}; }},

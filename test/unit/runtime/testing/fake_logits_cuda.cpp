@@ -12,7 +12,7 @@ struct Logits {
   static constexpr int kThreads = 64, kSharedBytes = 64 << 10, kMinBlocks = 1;
   R1_DEVICE static void tile(const Arguments& a, int tile, u8* shared) {
     const int row = tile / (kVocab / 64), thread = r1::cuda::thread_index();
-    if (row >= a.dims[1])
+    if (row >= a.dims[0])
       return;
     const int first = tile % (kVocab / 64) * 64, token = a.in<int>(2)[row];
     u32* hashes = reinterpret_cast<u32*>(shared + kSharedBytes) - 64;

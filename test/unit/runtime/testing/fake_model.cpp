@@ -76,6 +76,7 @@ static std::unique_ptr<LaunchT> launch(uint32_t kernel, std::vector<Argument> ar
   l->location = location;
   l->weight_bytes = kernel == 3 ? kVocab * 4 : 0;
   l->flops_per_token = 1000;
+  l->rows = kernel >= 3 ? Dim::LogitRows : Dim::Tokens;
   return l;
 }
 

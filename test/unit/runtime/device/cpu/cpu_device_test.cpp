@@ -76,7 +76,11 @@ TEST(CpuDevice, ProfileCountsEveryLaunch) {
   for (const LaunchTime& t : times) {
     EXPECT_EQ(t.calls, 1u);
     EXPECT_GE(t.seconds, 0);
+    EXPECT_EQ(t.rows, t.launch < 4 ? 3 : 1) << "tokens, then the one row of logits";
+    EXPECT_EQ(t.pairs, 3 * t.rows);
   }
+  for (const LaunchTime& t : (*program)->device().take_profile(0))
+    EXPECT_TRUE(t.calls == 0 && t.seconds == 0 && t.rows == 0 && t.pairs == 0) << "counted twice";
 }
 
 } // namespace
