@@ -13,6 +13,11 @@ llvm::Error toError(const Status& status) {
   return status.ok() ? llvm::Error::success() : llvm::createStringError(status.message());
 }
 
+artifact::Hash hashOf(Hasher& hasher) {
+  HashBytes digest = hasher.finish();
+  return artifact::Hash(flatbuffers::span<const uint8_t, 32>(digest.data(), digest.size()));
+}
+
 std::span<const uint8_t> asSpan(llvm::ArrayRef<uint8_t> bytes) { return {bytes.data(), bytes.size()}; }
 
 } // namespace
@@ -42,45 +47,65 @@ llvm::Expected<artifact::SectionT> ArtifactWriter::addImage(llvm::StringRef imag
   return *std::move(section);
 }
 
-llvm::Expected<artifact::SectionT> ArtifactWriter::addSegment(llvm::ArrayRef<PackJob> jobs, uint64_t bytes,
-                                                              const TensorReader& reader, unsigned threads) {
-  if (llvm::Error error = toError(writer.begin_section(artifact::kSegmentAlignment)))
-    return error;
-  Progress progress("packing weights", bytes);
-  auto sink = [&](llvm::ArrayRef<uint8_t> part) {
-    progress.advance(part.size());
-    return toError(writer.append(asSpan(part)));
-  };
-  if (llvm::Error error = packSegment(jobs, bytes, reader, threads, sink))
-    return error;
-  return writer.end_section();
-}
-
-llvm::Expected<artifact::SectionT> ArtifactWriter::addSideSegment(llvm::StringRef name,
-                                                                  llvm::ArrayRef<PackJob> jobs,
-                                                                  uint64_t bytes, const TensorReader& reader,
-                                                                  unsigned threads) {
+llvm::Expected<ArtifactWriter::StoredSegment>
+ArtifactWriter::addSegment(llvm::StringRef sideFile, llvm::ArrayRef<PackJob> jobs, uint64_t bytes,
+                           llvm::ArrayRef<InPlace> inPlace, const TensorReader& reader, unsigned threads) {
+  std::optional<os::OutputFile> side;
   llvm::SmallString<256> place(llvm::sys::path::parent_path(path));
-  llvm::sys::path::append(place, name);
-  Result<os::OutputFile> file = os::OutputFile::create(std::string(place));
-  if (!file)
-    return toError(file.status());
-  Progress progress(("packing weights into " + name).str(), bytes);
-  Hasher hasher;
-  auto sink = [&](llvm::ArrayRef<uint8_t> part) {
+  llvm::sys::path::append(place, sideFile);
+  if (!sideFile.empty()) {
+    Result<os::OutputFile> file = os::OutputFile::create(std::string(place));
+    if (!file)
+      return toError(file.status());
+    side.emplace(*std::move(file));
+  } else if (llvm::Error error = toError(writer.begin_section(artifact::kSegmentAlignment))) {
+    return error;
+  }
+  Progress progress(sideFile.empty() ? "packing weights" : ("packing weights into " + sideFile).str(), bytes);
+  Hasher whole, stored;
+  const bool inPlaceAny = !inPlace.empty();
+  uint64_t storedBytes = 0;
+  auto store = [&](llvm::ArrayRef<uint8_t> part) {
+    storedBytes += part.size();
+    if (!side)
+      return toError(writer.append(asSpan(part)));
+    stored.add(asSpan(part));
+    return toError(side->write(asSpan(part)));
+  };
+  uint64_t at = 0;
+  auto sink = [&](llvm::ArrayRef<uint8_t> part) -> llvm::Error {
     progress.advance(part.size());
-    hasher.add(asSpan(part));
-    return toError(file->write(asSpan(part)));
+    if (inPlaceAny)
+      whole.add(asSpan(part));
+    while (!part.empty()) {
+      while (!inPlace.empty() && at >= inPlace.front().offset + inPlace.front().bytes)
+        inPlace = inPlace.drop_front();
+      bool stays = !inPlace.empty() && at >= inPlace.front().offset;
+      uint64_t end = inPlace.empty() ? UINT64_MAX
+                     : stays         ? inPlace.front().offset + inPlace.front().bytes
+                                     : inPlace.front().offset;
+      uint64_t count = std::min<uint64_t>(end - at, part.size());
+      if (!stays)
+        if (llvm::Error error = store(part.take_front(count)))
+          return error;
+      part = part.drop_front(count);
+      at += count;
+    }
+    return llvm::Error::success();
   };
   if (llvm::Error error = packSegment(jobs, bytes, reader, threads, sink))
     return error;
-  sides.push_back({std::string(place), *std::move(file)});
-  HashBytes digest = hasher.finish();
-  artifact::SectionT section;
-  section.bytes = bytes;
-  section.hash =
-      std::make_unique<artifact::Hash>(flatbuffers::span<const uint8_t, 32>(digest.data(), digest.size()));
-  return section;
+  StoredSegment result;
+  if (side) {
+    sides.push_back({std::string(place), std::move(side)});
+    result.section.bytes = storedBytes;
+    result.section.hash = std::make_unique<artifact::Hash>(hashOf(stored));
+  } else {
+    result.section = writer.end_section();
+  }
+  if (inPlaceAny)
+    result.hash = hashOf(whole);
+  return result;
 }
 
 llvm::Error ArtifactWriter::finish(const artifact::ArtifactT& index) {

@@ -15,14 +15,15 @@ public:
   ~ArtifactWriter();
 
   llvm::Expected<artifact::SectionT> addImage(llvm::StringRef image);
-  // Packs and writes a segment; shows progress where stderr is a terminal.
-  llvm::Expected<artifact::SectionT> addSegment(llvm::ArrayRef<PackJob> jobs, uint64_t bytes,
-                                                const TensorReader& reader, unsigned threads);
-  // The same into a file of its own called `name`, in the artifact's folder. The section's offset is the
-  // file's begin.
-  llvm::Expected<artifact::SectionT> addSideSegment(llvm::StringRef name, llvm::ArrayRef<PackJob> jobs,
-                                                    uint64_t bytes, const TensorReader& reader,
-                                                    unsigned threads);
+  // Packs a segment and writes it, but for what `inPlace` says lies in the checkpoint: of that, only the hash of the whole tells. Into a
+  // file of its own called `sideFile`, in the artifact's folder, where there is a name. Shows progress where stderr is a terminal.
+  struct StoredSegment {
+    artifact::SectionT section; // in a side file, from the file's begin on
+    artifact::Hash hash;        // of the whole, where a part lies in the checkpoint
+  };
+  llvm::Expected<StoredSegment> addSegment(llvm::StringRef sideFile, llvm::ArrayRef<PackJob> jobs,
+                                           uint64_t bytes, llvm::ArrayRef<InPlace> inPlace,
+                                           const TensorReader& reader, unsigned threads);
   // Writes the index, which holds the sections returned above, and gives all files their names: side files
   // first.
   llvm::Error finish(const artifact::ArtifactT& index);

@@ -29,4 +29,11 @@ llvm::Error CheckpointTensors::read(llvm::StringRef tensor, uint64_t offset,
   return checkpoint.readTensor(tensor, offset, out);
 }
 
+std::optional<TensorPlace> CheckpointTensors::place(llvm::StringRef tensor) const {
+  const checkpoint::TensorInfo* info = checkpoint.find(tensor);
+  if (!info || !checkpoint.hasData())
+    return std::nullopt;
+  return TensorPlace{info->file, info->offset};
+}
+
 } // namespace r1

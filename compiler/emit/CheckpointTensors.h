@@ -12,6 +12,7 @@ public:
   llvm::Expected<SourceTensor> find(llvm::StringRef tensor) const override;
   llvm::Error read(llvm::StringRef tensor, uint64_t offset,
                    llvm::MutableArrayRef<uint8_t> out) const override;
+  std::optional<TensorPlace> place(llvm::StringRef tensor) const override;
 
 private:
   const checkpoint::Checkpoint& checkpoint;

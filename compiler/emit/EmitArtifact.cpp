@@ -353,17 +353,26 @@ llvm::Error Emitter::emitSegments(const PlannedMachine& machine, size_t firstTar
     for (const PackJob& job : jobs[s])
       segment->tensors.push_back(std::make_unique<artifact::TensorT>(describeTensor(job, number)));
     const TensorReader& reader = s ? static_cast<const TensorReader&>(weights) : literals;
-    if (s == 0 || request.packWeights) {
-      bool side = segment->bytes > kInlineWeights;
-      std::string name = llvm::sys::path::filename(request.path).str() +
-                         (number == 1 ? ".weights" : ".weights" + std::to_string(number));
-      auto section = side ? writer->addSideSegment(name, jobs[s], sizes[s], reader, request.jobs)
-                          : writer->addSegment(jobs[s], sizes[s], reader, request.jobs);
-      if (!section)
-        return section.takeError();
-      segment->section = std::make_unique<artifact::SectionT>(*section);
-      if (side)
-        segment->side_file = name;
+    if (s == 0 || request.weights != Weights::None) {
+      std::vector<InPlace> pieces;
+      if (request.weights == Weights::InPlace)
+        pieces = inPlace(jobs[s], reader);
+      uint64_t elsewhere = 0;
+      for (const InPlace& piece : pieces)
+        elsewhere += piece.bytes;
+      report.inPlaceBytes += elsewhere;
+      if (segment->bytes - elsewhere > kInlineWeights)
+        segment->side_file = llvm::sys::path::filename(request.path).str() +
+                             (number == 1 ? ".weights" : ".weights" + std::to_string(number));
+      auto stored = writer->addSegment(segment->side_file, jobs[s], sizes[s], pieces, reader, request.jobs);
+      if (!stored)
+        return stored.takeError();
+      segment->section = std::make_unique<artifact::SectionT>(std::move(stored->section));
+      if (!pieces.empty())
+        segment->hash = std::make_unique<artifact::Hash>(stored->hash);
+      for (const InPlace& piece : pieces)
+        segment->ranges.emplace_back(piece.offset, piece.bytes, piece.place.offset,
+                                     request.firstShard + piece.place.file);
     } else if (llvm::Error error = checkJobs(jobs[s], sizes[s], reader)) {
       return error;
     }

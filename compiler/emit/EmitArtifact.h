@@ -14,10 +14,15 @@ struct PlannedMachine {
   std::vector<Target> targets; // of the machine the module was planned for; at least one
 };
 
+/// Packed into the artifact; nowhere (shapes only, for benchmarks with random weights and for planning); or what the kernels read as
+/// the checkpoint has it stays there, and the rest is packed.
+enum class Weights { Pack, None, InPlace };
+
 struct EmitRequest {
   std::string path; // of the artifact; empty: only the dumps are wanted
   std::vector<PlannedMachine> machines;
-  bool packWeights = true; // false: shapes only, for benchmarks with random weights and for planning
+  Weights weights = Weights::Pack;
+  uint32_t firstShard = 0; // of the checkpoint's files, among the inputs of the index's provenance
   unsigned jobs = 1;       // threads; the bytes do not depend on it
   std::string llvmFolder;  // CpuEmitOptions::dumpFolder, per target a folder below it
   std::string cudaFolder;  // CudaEmitOptions::dumpFolder
@@ -27,7 +32,7 @@ struct EmitRequest {
 };
 
 struct EmitReport {
-  uint64_t fileBytes = 0, weightBytes = 0;
+  uint64_t fileBytes = 0, weightBytes = 0, inPlaceBytes = 0;
   std::vector<std::string> remainingCalls; // "kernel: callee"; empty unless something was not inlined
 };
 

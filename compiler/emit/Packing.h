@@ -9,6 +9,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ namespace r1 {
 struct SourceTensor {
   artifact::DataType type; // F32, BF16, F16 or F8E4M3
   llvm::SmallVector<int64_t, 4> shape;
+};
+
+struct TensorPlace {
+  uint32_t file; // of the checkpoint
+  uint64_t offset;
 };
 
 // Where tensors come from. Called by many threads at once.
@@ -28,6 +34,8 @@ public:
   // Fills `out` from byte `offset` of the tensor on.
   virtual llvm::Error read(llvm::StringRef tensor, uint64_t offset,
                            llvm::MutableArrayRef<uint8_t> out) const = 0;
+  // Where the tensor's first byte lies in a file; nothing where it lies in none.
+  virtual std::optional<TensorPlace> place(llvm::StringRef) const { return std::nullopt; }
 };
 
 // A rectangle of a tensor (a one-dimensional tensor is one row). Its rows become rows [destRow, ...) of
@@ -66,6 +74,14 @@ uint64_t packedBytes(PackLayout layout, const kernels::PackShape& shape, artifac
 // Finds every mistake that can be found without reading weights: missing tensors, wrong shapes, types, sizes,
 // rows covered twice or never, jobs that overlap.
 llvm::Error checkJobs(llvm::ArrayRef<PackJob> jobs, uint64_t segmentBytes, const TensorReader& reader);
+
+// What of a segment lies in a file of the checkpoint byte for byte as it is packed: rows of e4m3 or bf16 without padding, conversion or
+// transposition. Ascending, neighbours joined; pieces below 64 KiB are not worth a read of their own.
+struct InPlace {
+  uint64_t offset, bytes; // in the segment
+  TensorPlace place;
+};
+std::vector<InPlace> inPlace(llvm::ArrayRef<PackJob> jobs, const TensorReader& reader);
 
 // Packs `jobs` (sorted by offset) with `threads` threads and hands the segment's bytes to `sink`, in order,
 // in the calling thread; gaps are zeros. Stops at the first error, of a source or of `sink`. Checks the jobs

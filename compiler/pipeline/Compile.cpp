@@ -15,6 +15,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include <filesystem>
 
 using namespace mlir;
 
@@ -36,6 +37,17 @@ llvm::Expected<Checkpoint> openCheckpoint(const CompileOptions& options, const M
   if (options.weights == Weights::None && !hasWeights(options.folder))
     return checkpoint::declaredCheckpoint(config);
   return Checkpoint::open(options.folder);
+}
+
+/// The folder as the artifact's own folder sees it, so that both may move together.
+std::string pathFrom(const std::string& artifact, const std::string& folder) {
+  namespace fs = std::filesystem;
+  fs::path to = fs::absolute(folder).lexically_normal(),
+           from = fs::absolute(artifact).lexically_normal().parent_path();
+  fs::path path = to.lexically_relative(from);
+  if (path.filename().empty()) // of "model/"
+    path = path.parent_path();
+  return path.string();
 }
 
 /// The first diagnostic of a phase as an error of one line; passes rarely fail for one operation alone.
@@ -178,8 +190,9 @@ llvm::Expected<artifact::ArtifactT> describe(const CompileOptions& options, cons
   provenance.tool = R1C_VERSION;
   for (const Target& target : targets)
     provenance.flags.push_back("--target=" + target.reproducibleName());
-  provenance.flags.push_back(std::string("--weights=") +
-                             (options.weights == Weights::Pack ? "pack" : "none"));
+  provenance.flags.push_back(std::string("--weights=") + (options.weights == Weights::Pack   ? "pack"
+                                                          : options.weights == Weights::None ? "none"
+                                                                                             : "in-place"));
   if (std::string off = fusions.text(); !off.empty())
     provenance.flags.push_back("--fusions=" + off);
   provenance.flags.push_back("--max-context=" + std::to_string(options.limits.maxContext));
@@ -290,7 +303,10 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
   if (!index)
     return index.takeError();
   request.path = options.output;
-  request.packWeights = options.weights == Weights::Pack;
+  request.weights = options.weights;
+  request.firstShard = index->provenance->inputs.size() - checkpoint->files().size();
+  if (options.weights == Weights::InPlace)
+    index->checkpoint = pathFrom(options.output, options.folder);
   request.jobs = options.jobs;
   request.llvmFolder = options.emitLlvm;
   request.cudaFolder = options.emitCuda;
@@ -301,6 +317,7 @@ llvm::Expected<CompileReport> compile(const CompileOptions& options) {
     return emitted.takeError();
   report.fileBytes = emitted->fileBytes;
   report.weightBytes = emitted->weightBytes;
+  report.inPlaceBytes = emitted->inPlaceBytes;
   for (const std::string& call : emitted->remainingCalls)
     report.notes.push_back("not inlined: " + call);
   return report;

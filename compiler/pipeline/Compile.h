@@ -1,12 +1,11 @@
 // `r1c compile` as a function: a checkpoint folder in, an artifact (or the module after a phase) out.
 #pragma once
+#include "compiler/emit/EmitArtifact.h"
 #include "compiler/import/ImportModel.h"
 #include "compiler/pipeline/Pipeline.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace r1::pipeline {
-
-enum class Weights { Pack, None };
 
 struct CompileOptions {
   std::string folder;
@@ -28,7 +27,7 @@ struct CompileOptions {
 };
 
 struct CompileReport {
-  uint64_t fileBytes = 0, weightBytes = 0;
+  uint64_t fileBytes = 0, weightBytes = 0, inPlaceBytes = 0;
   size_t kernels = 0, launches = 0;
   std::vector<std::string> notes; // worth knowing, stopped nothing
 };

@@ -29,9 +29,9 @@ Result<std::unique_ptr<Reader>> Reader::open(const std::string& path) {
   return reader;
 }
 
-static Status mismatch(const os::File& file, const std::string& what) {
-  return fail(Code::kCorrupt, "%s: %s does not match its hash; the file is damaged, copy or compile it again",
-              file.path().c_str(), what.c_str());
+static Status mismatch(const std::string& what) {
+  return fail(Code::kCorrupt, "%s does not match its hash; the file is damaged, copy or compile it again",
+              what.c_str());
 }
 
 static bool same(const HashBytes& found, const Hash& expected) {
@@ -42,49 +42,47 @@ Result<std::vector<uint8_t>> Reader::read_section(const Section& section, const 
   std::vector<uint8_t> bytes(section.bytes());
   R1_RETURN_IF_ERROR(file_.read(section.offset(), bytes));
   if (!same(hash(bytes), *section.hash()))
-    return mismatch(file_, what);
+    return mismatch(file_.path() + ": " + what);
   return bytes;
 }
 
-Result<os::File> Reader::open_segment(const Segment& segment) const {
+Result<SegmentBytes> Reader::open_segment(const Segment& segment) const {
   std::string path = file_.path();
-  if (segment.side_file()) {
-    size_t slash = path.rfind('/');
-    path = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + segment.side_file()->str();
-  }
-  R1_ASSIGN_OR_RETURN(os::File file, os::File::open(path));
-  const Section& s = *segment.section();
-  if (s.offset() > file.bytes() || s.bytes() > file.bytes() - s.offset())
-    return fail(Code::kCorrupt,
-                "%s: has %llu bytes, weights are expected at %llu to %llu; it is truncated, copy it again",
-                path.c_str(), (unsigned long long)file.bytes(), (unsigned long long)s.offset(),
-                (unsigned long long)(s.offset() + s.bytes()));
-  return file;
+  R1_ASSIGN_OR_RETURN(os::File file,
+                      os::File::open(segment.side_file() ? beside(path, segment.side_file()->str()) : path));
+  return SegmentBytes::open(*index_, segment, std::move(file));
 }
 
-Status Reader::check_range(const os::File& file, const Section& section, const std::string& what,
+Status Reader::check_bytes(const Read& read, uint64_t bytes, const Hash& expected, const std::string& what,
                            const std::function<bool(uint64_t)>& advance) const {
   Hasher hasher;
   std::vector<uint8_t> piece;
-  for (uint64_t at = 0; at < section.bytes();) {
-    piece.resize(std::min(kPiece, section.bytes() - at));
-    R1_RETURN_IF_ERROR(file.read(section.offset() + at, piece));
+  for (uint64_t at = 0; at < bytes; at += piece.size()) {
+    piece.resize(std::min(kPiece, bytes - at));
+    R1_RETURN_IF_ERROR(read(at, piece));
     hasher.add(piece);
-    at += piece.size();
     if (!advance(piece.size()))
       return fail(Code::kCancelled, "stopped before every hash was checked");
   }
-  if (!same(hasher.finish(), *section.hash()))
-    return mismatch(file, what);
+  if (!same(hasher.finish(), expected))
+    return mismatch(what);
   return Status();
 }
 
-Status Reader::check_segment(size_t number) const {
+Status Reader::check_segment(size_t number, const std::function<bool(uint64_t)>& advance) const {
   const Segment& s = *index_->segments()->Get(flatbuffers::uoffset_t(number));
   if (!s.section())
     return Status();
-  R1_ASSIGN_OR_RETURN(os::File file, open_segment(s));
-  return check_range(file, *s.section(), format("weight segment %zu", number), [](uint64_t) { return true; });
+  R1_ASSIGN_OR_RETURN(SegmentBytes bytes, open_segment(s));
+  std::string what = bytes.files()[0].path() + ": weight segment " + std::to_string(number);
+  if (bytes.files().size() > 1)
+    what += " (of it a part lies in " + index_->checkpoint()->str() + ")";
+  return check_bytes([&](uint64_t at, std::span<uint8_t> out) { return bytes.read(at, out); }, s.bytes(),
+                     bytes.hash(), what, advance);
+}
+
+Status Reader::check_segment(size_t number) const {
+  return check_segment(number, [](uint64_t) { return true; });
 }
 
 // Bytes that no hash covers must be the zeros that the writer put there.
@@ -118,17 +116,16 @@ Status Reader::check(const Progress& progress) const {
     total += t->image()->bytes();
   for (const Segment* s : *index_->segments())
     if (s->section())
-      total += s->section()->bytes();
+      total += s->bytes();
   auto advance = [&](uint64_t bytes) { return done += bytes, !progress || progress(done, total); };
-  for (const Target* t : *index_->targets())
-    R1_RETURN_IF_ERROR(check_range(file_, *t->image(), "the image of " + t->name()->str(), advance));
-  for (uint32_t i = 0; i < index_->segments()->size(); ++i) {
-    const Segment& s = *index_->segments()->Get(i);
-    if (!s.section())
-      continue;
-    R1_ASSIGN_OR_RETURN(os::File file, open_segment(s));
-    R1_RETURN_IF_ERROR(check_range(file, *s.section(), format("weight segment %u", i), advance));
+  for (const Target* t : *index_->targets()) {
+    const Section& image = *t->image();
+    R1_RETURN_IF_ERROR(check_bytes(
+        [&](uint64_t at, std::span<uint8_t> out) { return file_.read(image.offset() + at, out); },
+        image.bytes(), *image.hash(), file_.path() + ": the image of " + t->name()->str(), advance));
   }
+  for (uint32_t i = 0; i < index_->segments()->size(); ++i)
+    R1_RETURN_IF_ERROR(check_segment(i, advance));
   return check_gaps();
 }
 

@@ -7,6 +7,7 @@
 
 #include "runtime/artifact/artifact_generated.h"
 #include "runtime/artifact/layout.h"
+#include "runtime/artifact/segment.h"
 #include "runtime/base/os.h"
 
 namespace r1::artifact {
@@ -28,8 +29,8 @@ public:
 
   // Reads a section of this file and verifies its hash.
   Result<std::vector<uint8_t>> read_section(const Section& section, const char* what) const;
-  // The file that holds a segment's bytes: this one or the side file beside it.
-  Result<os::File> open_segment(const Segment& segment) const;
+  // Where a segment's bytes lie. The segment has a section.
+  Result<SegmentBytes> open_segment(const Segment& segment) const;
 
   // Progress of check(): bytes done of bytes in all; false stops with kCancelled.
   using Progress = std::function<bool(uint64_t done, uint64_t total)>;
@@ -40,8 +41,11 @@ public:
 
 private:
   Reader(os::File file, Header header) : file_(std::move(file)), header_(header) {}
-  Status check_range(const os::File& file, const Section& section, const std::string& what,
+  using Read = std::function<Status(uint64_t offset, std::span<uint8_t> out)>;
+  // Verifies the hash of `bytes` bytes.
+  Status check_bytes(const Read& read, uint64_t bytes, const Hash& expected, const std::string& what,
                      const std::function<bool(uint64_t)>& advance) const;
+  Status check_segment(size_t number, const std::function<bool(uint64_t)>& advance) const;
   Status check_gaps() const;
 
   os::File file_;

@@ -16,7 +16,7 @@ constexpr uint64_t kMaxTiles = uint64_t(1) << 31;
 // beside it in the 4 KiB that a kernel's parameters have.
 constexpr uint32_t kMaxBlockThreads = 1024;
 constexpr int32_t kMaxSharedBytes = 227 << 10;
-constexpr uint32_t kMaxBuffers = 24, kMaxMaps = 30;
+constexpr uint32_t kMaxBuffers = 24, kMaxMaps = 30, kMaxRanks = 1024;
 constexpr const char* kCure = "the artifact is damaged, compile it again";
 
 Status corrupt(const std::string& what) { return fail(Code::kCorrupt, "%s; %s", what.c_str(), kCure); }
@@ -120,9 +120,15 @@ struct Checker {
         return corrupt(what + " is impossibly large");
       if (s.section()) {
         R1_RETURN_IF_ERROR(section(*s.section(), kSegmentAlignment, what, !s.side_file()));
-        if (s.section()->bytes() != s.bytes())
-          return corrupt(format("%s has %llu bytes in memory and %llu in the file", what.c_str(),
-                                (unsigned long long)s.bytes(), (unsigned long long)s.section()->bytes()));
+        uint64_t elsewhere = 0;
+        if (const char* why = in_place(s, &elsewhere))
+          return corrupt(what + " " + why);
+        if (s.section()->bytes() != s.bytes() - elsewhere)
+          return corrupt(format("%s has %llu bytes in memory and %llu in files", what.c_str(),
+                                (unsigned long long)s.bytes(),
+                                (unsigned long long)(s.section()->bytes() + elsewhere)));
+      } else if (s.ranges() && s.ranges()->size() > 0) {
+        return corrupt(what + " has ranges in a checkpoint but no bytes of its own");
       }
       if (s.side_file()) {
         std::string_view name = s.side_file()->string_view();
@@ -137,6 +143,45 @@ struct Checker {
           return corrupt(what + ", tensor " + t->name()->str() + " " + why);
     }
     return Status();
+  }
+
+  static bool plain_path(std::string_view name) {
+    if (name.empty() || name.front() == '/' || name.find('\0') != name.npos)
+      return false;
+    for (size_t at = 0; at <= name.size();) {
+      size_t end = std::min(name.find('/', at), name.size());
+      if (name.substr(at, end - at) == "..")
+        return false;
+      at = end + 1;
+    }
+    return true;
+  }
+
+  // What is wrong with the ranges of a segment that lie in the checkpoint, or null; their bytes in all.
+  const char* in_place(const Segment& s, uint64_t* bytes) const {
+    if (!s.ranges() || s.ranges()->size() == 0)
+      return nullptr;
+    if (!aligned(*s.ranges()))
+      return "has ranges that are not aligned";
+    if (!s.hash())
+      return "lies in a checkpoint in part and has no hash of the whole";
+    if (!a.checkpoint() || a.checkpoint()->size() == 0 ||
+        a.checkpoint()->string_view().find('\0') != std::string_view::npos)
+      return "lies in a checkpoint that has no name";
+    const auto& files = *a.provenance()->inputs();
+    uint64_t end = 0;
+    for (const Range* r : *s.ranges()) {
+      if (r->offset() < end || r->bytes() == 0 || r->bytes() > s.bytes() ||
+          r->offset() > s.bytes() - r->bytes())
+        return "has ranges that overlap or leave it";
+      if (r->file() >= files.size() || !plain_path(files.Get(r->file())->name()->string_view()))
+        return "has a range in a file that the checkpoint cannot have";
+      if (r->file_offset() > kMaxMemory)
+        return "has a range at an impossible place of its file";
+      end = r->offset() + r->bytes();
+      *bytes += r->bytes();
+    }
+    return nullptr;
   }
 
   // What is wrong with a tensor, or null.
@@ -342,6 +387,8 @@ struct Checker {
       if (const char* why = t.device() == Device::Cpu ? nullptr : gpu_kernel(t, *k))
         return corrupt(what + ", kernel " + k->name()->str() + " " + why);
     }
+    if (t.ranks() == 0 || t.ranks() > kMaxRanks || (t.device() == Device::Cpu && t.ranks() != 1))
+      return corrupt(format("%s is for %u ranks", what.c_str(), t.ranks()));
     int64_t kernels = t.device() == Device::Cpu ? 0 : t.kernels()->size();
     if (t.fill_kernel() < -1 || t.fill_kernel() >= kernels)
       return corrupt(format("%s fills weights with kernel %d of %lld", what.c_str(), t.fill_kernel(),

@@ -1,6 +1,7 @@
 #include "runtime/program/program.h"
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 
 #include "runtime/device/cpu/cpu_device.h"
@@ -57,6 +58,29 @@ Result<const artifact::Target*> choose_target(const artifact::Artifact& artifact
   return fail(Code::kUnsupported, "no target of the artifact runs here: %s", text.c_str());
 }
 
+// A job of several processes tells each of them how many there are.
+static Status check_ranks(const artifact::Target& target) {
+  constexpr const char* kCount = "OMPI_COMM_WORLD_SIZE"; // Open MPI's mpirun
+  std::string text = os::environment(kCount);
+  uint32_t found = 1;
+  if (!text.empty()) {
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), found);
+    if (error != std::errc() || end != text.data() + text.size() || found == 0)
+      return fail(Code::kInvalidArgument,
+                  "%s is '%s', expected the number of processes; start r1run with mpirun, or unset it",
+                  kCount, text.c_str());
+  }
+  if (found == target.ranks())
+    return Status();
+  std::string name = target.name()->str();
+  if (target.ranks() == 1)
+    return fail(Code::kUnsupported, "%s is for one process, this is one of %u (%s); start it alone",
+                name.c_str(), found, kCount);
+  return fail(Code::kUnsupported,
+              "%s is spread over %u GPUs with a process each, this is one of %u; start it with mpirun -n %u",
+              name.c_str(), target.ranks(), found, target.ranks());
+}
+
 Result<std::unique_ptr<Program>> Program::open(const std::string& path, const ProgramOptions& options) {
   auto program = std::make_unique<Program>();
   R1_ASSIGN_OR_RETURN(program->reader_, artifact::Reader::open(path));
@@ -64,6 +88,8 @@ Result<std::unique_ptr<Program>> Program::open(const std::string& path, const Pr
   if (!target.ok())
     return target.status().at(path);
   program->target_ = *target;
+  if (Status ranks = check_ranks(**target); !ranks.ok())
+    return ranks.at(path);
   if (int64_t most = program->model().max_context(); options.device.cache_tokens > most)
     return fail(Code::kInvalidArgument,
                 "a context of %lld tokens, but the artifact allows %lld; ask for fewer, or compile the model "

@@ -59,10 +59,9 @@ int run(Flags& flags) {
   artifact = artifact && !(options.output.empty() && !flags.emit.empty());
   if (artifact && options.output.empty())
     return usage("-o is required: the artifact's file name");
-  if (flags.weights == "in-place")
-    return usage("--weights=in-place: CPU targets read weights in a packed order that no checkpoint has; use "
-                 "--weights=pack");
-  options.weights = flags.weights == "none" ? pipeline::Weights::None : pipeline::Weights::Pack;
+  options.weights = flags.weights == "none"       ? Weights::None
+                    : flags.weights == "in-place" ? Weights::InPlace
+                                                  : Weights::Pack;
   if (options.limits.maxContext % 64) {
     options.limits.maxContext += 64 - options.limits.maxContext % 64;
     std::fprintf(stderr, "r1c: note: --max-context rounded up to %lld, a whole number of 64-token pages\n",
@@ -77,6 +76,11 @@ int run(Flags& flags) {
   }
   for (const std::string& note : report->notes)
     std::fprintf(stderr, "r1c: note: %s\n", note.c_str());
+  if (artifact && options.weights == Weights::InPlace)
+    std::fprintf(stderr,
+                 "r1c: note: %.1f of %.1f MB of weights stay in %s, where the artifact looks for them%s\n",
+                 report->inPlaceBytes / 1e6, report->weightBytes / 1e6, options.folder.c_str(),
+                 report->inPlaceBytes ? "" : ": these targets read them in an order that it does not have");
   if (artifact) {
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::fprintf(stderr, "%s: %.1f MB, %zu kernels, %zu launches, in %.1f s\n", options.output.c_str(),
@@ -99,7 +103,11 @@ void addCompile(CLI::App& app, int& code) {
       "Comma-separated: cpu:native, cpu:x86-64-v4, cpu:sapphirerapids, sm_80, sm_90a, sm_120a, ...; "
       "sim:sm_90a runs without a GPU, ptx:compute_90 on later ones");
   command->add_option("-o,--output", o.output, "The artifact; with --stop-after, the module's text");
-  command->add_option("--weights", flags->weights, "pack: into the artifact; none: shapes only")
+  command
+      ->add_option("--weights", flags->weights,
+                   "pack: into the artifact; none: shapes only; in-place: what GPU kernels read as the "
+                   "checkpoint has it "
+                   "stays there, the rest is packed")
       ->check(CLI::IsMember({"pack", "none", "in-place"}))
       ->capture_default_str();
   command->add_option("--fusions", o.fusions, "+name,-name,+all,-all; `r1c fusions` lists them");

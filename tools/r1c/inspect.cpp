@@ -35,6 +35,7 @@ ordered_json target(const artifact::Target& t) {
   ordered_json out = {{"name", text(t.name())},
                       {"processor", text(t.processor())},
                       {"device", artifact::EnumNameDevice(t.device())},
+                      {"ranks", t.ranks()},
                       {"features", ordered_json::array()},
                       {"image", section(t.image())},
                       {"kernels", ordered_json::array()},
@@ -98,6 +99,7 @@ ordered_json describe(const artifact::Reader& reader) {
                         {"cache_bytes_per_token", m.cache_layers() * m.cache_page_bytes() / m.page_tokens()},
                         {"tokenizer", a.text() != nullptr}}},
                       {"targets", ordered_json::array()},
+                      {"checkpoint", text(a.checkpoint())},
                       {"segments", ordered_json::array()},
                       {"provenance",
                        {{"tool", text(a.provenance()->tool())},
@@ -114,7 +116,11 @@ ordered_json describe(const artifact::Reader& reader) {
                          {"type", artifact::EnumNameDataType(t->type())},
                          {"offset", t->offset()},
                          {"bytes", t->bytes()}});
+    uint64_t inPlace = 0;
+    for (uint32_t i = 0; s->ranges() && i < s->ranges()->size(); ++i)
+      inPlace += s->ranges()->Get(i)->bytes();
     out["segments"].push_back({{"bytes", s->bytes()},
+                               {"in_place_bytes", inPlace},
                                {"section", section(s->section())},
                                {"side_file", text(s->side_file())},
                                {"tensors", tensors}});
@@ -185,12 +191,16 @@ void printTable(const std::string& path, const ordered_json& all) {
     for (const auto& k : t["kernels"])
       std::printf("  kernel   %s%s\n", str(k["name"]).c_str(), footprint(k).c_str());
   }
-  for (const auto& s : all["segments"])
+  for (const auto& s : all["segments"]) {
+    if (double bytes = s["in_place_bytes"].get<double>(); bytes > 0)
+      std::printf("in place   %s of the next segment, in %s\n", size(bytes).c_str(),
+                  str(all["checkpoint"]).c_str());
     std::printf("segment    %s in %zu tensors, %s\n", size(s["bytes"].get<double>()).c_str(),
                 s["tensors"].size(),
                 !s["side_file"].get<std::string>().empty() ? ("in side file " + str(s["side_file"])).c_str()
                 : s["section"].is_null()                   ? "not in this file (--weights=none)"
                                                            : "in this file");
+  }
   for (const auto& flag : all["provenance"]["flags"])
     std::printf("flag       %s\n", str(flag).c_str());
   for (const auto& input : all["provenance"]["inputs"])

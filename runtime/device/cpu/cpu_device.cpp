@@ -168,7 +168,7 @@ private:
     sizes_ = sizes_of(reader_.index(), target_, options_);
     for (uint32_t s : *target_.segments()) {
       const artifact::Segment& segment = *reader_.index().segments()->Get(s);
-      if (!options_.map_weights || !segment.section())
+      if (!options_.map_weights || !segment.section() || segment.ranges())
         memory_.weights += segment.bytes(); // a mapped file is not ours
     }
     memory_.cache = sizes_.cache;

@@ -69,21 +69,20 @@ Result<std::vector<os::Memory>> load_weights(const artifact::Reader& reader, con
     }
     if (!s.section())
       return no_weights(reader);
-    R1_ASSIGN_OR_RETURN(os::File file, reader.open_segment(s));
-    const artifact::Section& section = *s.section();
+    R1_ASSIGN_OR_RETURN(artifact::SegmentBytes bytes, reader.open_segment(s));
     os::Memory memory;
-    if (options.map_weights) {
-      R1_ASSIGN_OR_RETURN(memory, os::Memory::map(file, section.offset(), section.bytes()));
+    if (options.map_weights && bytes.extents().size() == 1) { // what lies in several places is put together
+      R1_ASSIGN_OR_RETURN(memory, os::Memory::map(bytes.files()[0], bytes.extents()[0].at, s.bytes()));
     } else {
       R1_ASSIGN_OR_RETURN(memory, os::Memory::allocate(s.bytes()));
       R1_RETURN_IF_ERROR(in_pieces(pool, s.bytes(), [&](uint64_t begin, uint64_t end) {
-        return file.read(section.offset() + begin, {memory.data() + begin, end - begin});
+        return bytes.read(begin, {memory.data() + begin, end - begin});
       }));
     }
     if (verify) {
       HashBytes found = hash({memory.data(), s.bytes()});
-      if (!std::equal(found.begin(), found.end(), section.hash()->bytes()->begin()))
-        return segment_mismatch(file, number);
+      if (!std::equal(found.begin(), found.end(), bytes.hash().bytes()->begin()))
+        return segment_mismatch(bytes.files()[0], number);
     }
     loaded.push_back(std::move(memory));
   }

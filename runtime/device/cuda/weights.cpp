@@ -27,18 +27,21 @@ public:
     return loader;
   }
 
-  // Copies bytes [offset, offset + bytes) of the file; gives their hash where one is asked for.
+  // Copies bytes [offset, offset + bytes) of the file; gives their hash where one is asked for. Whole blocks of the file are read,
+  // of which the first and the last may hold something else.
   Status load(os::DirectFile& file, uint64_t offset, uint64_t bytes, driver::Pointer to, Hasher* hasher) {
     for (uint64_t at = 0; at < bytes;) {
+      uint64_t before = (offset + at) % os::DirectFile::kAlignment;
       PinnedMemory& buffer = buffers_[turn_];
       if (in_flight_[turn_])
         R1_RETURN_IF_ERROR(copied_[turn_].wait(kCopying));
       in_flight_[turn_] = false;
-      uint64_t count = std::min(buffer.bytes(), bytes - at);
-      R1_RETURN_IF_ERROR(file.read(offset + at, count, buffer.data()));
+      uint64_t count = std::min(buffer.bytes() - before, bytes - at);
+      R1_RETURN_IF_ERROR(file.read(offset + at - before, before + count, buffer.data()));
+      const uint8_t* data = buffer.data() + before;
       if (hasher)
-        hasher->add({buffer.data(), count});
-      R1_CUDA(context_->driver, cuMemcpyHtoDAsync, kCopying, to + at, buffer.data(), count, context_->stream);
+        hasher->add({data, count});
+      R1_CUDA(context_->driver, cuMemcpyHtoDAsync, kCopying, to + at, data, count, context_->stream);
       R1_RETURN_IF_ERROR(copied_[turn_].record());
       in_flight_[turn_] = true;
       turn_ ^= 1;
@@ -139,15 +142,20 @@ Result<std::vector<DeviceMemory>> load_weights(const Context& context, const art
       loaded.push_back(std::move(memory));
       continue;
     }
-    R1_ASSIGN_OR_RETURN(os::File file, reader.open_segment(s)); // it checks that the file is long enough
-    R1_ASSIGN_OR_RETURN(os::DirectFile direct, os::DirectFile::open(file.path()));
+    R1_ASSIGN_OR_RETURN(artifact::SegmentBytes bytes, reader.open_segment(s));
+    std::vector<os::DirectFile> files;
+    for (const os::File& file : bytes.files()) {
+      R1_ASSIGN_OR_RETURN(os::DirectFile direct, os::DirectFile::open(file.path()));
+      files.push_back(std::move(direct));
+    }
     Hasher hasher;
-    R1_RETURN_IF_ERROR(
-        loader.load(direct, s.section()->offset(), s.bytes(), memory.address(), verify ? &hasher : nullptr));
+    for (const artifact::Extent& e : bytes.extents())
+      R1_RETURN_IF_ERROR(
+          loader.load(files[e.file], e.at, e.bytes, memory.address() + e.offset, verify ? &hasher : nullptr));
     if (verify) {
       HashBytes found = hasher.finish();
-      if (!std::equal(found.begin(), found.end(), s.section()->hash()->bytes()->begin()))
-        return segment_mismatch(file, number);
+      if (!std::equal(found.begin(), found.end(), bytes.hash().bytes()->begin()))
+        return segment_mismatch(bytes.files()[0], number);
     }
     loaded.push_back(std::move(memory));
   }

@@ -25,6 +25,33 @@ func.func @prefill(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>,
 
 !cache = !r1.cache<layers = 2, kv_lora = 64, rope = 32>
 
+// Queries of the rows whose logits are wanted: positions and slots are those rows', and so is everything that reads the result.
+// CHECK-LABEL: @some_rows
+// CHECK-SAME: %{{[a-z0-9]+}}: tensor<?xi32>, %[[P:[a-z0-9]+]]: tensor<?xi32>, %[[R:[a-z0-9]+]]: tensor<?xi32>, %[[S:[a-z0-9]+]]: tensor<?xi32>, %[[PT:[a-z0-9]+]]: tensor<?x?xi32>, %[[C:[a-z0-9]+]]: !r1.cache<{{.*}}>, %[[X:[a-z0-9]+]]: tensor<?x144xf32>
+// CHECK: %[[G:.*]] = kern.dispatch "gather" {{.*}}(%[[X]], %[[R]]) fixed [2, 0] grid [1, 1] rows 1
+// CHECK: %[[Q:.*]] = kern.dispatch "rope" {{.*}} grid [1, 1] rows 1
+// CHECK-DAG: %[[SOME_P:.*]] = kern.dispatch "gather_words" {tile = 256 : i64}(%[[P]], %[[R]]) fixed [2, 1] grid [1, 256] rows 1
+// CHECK-DAG: %[[SOME_S:.*]] = kern.dispatch "gather_words" {tile = 256 : i64}(%[[S]], %[[R]]) fixed [2, 1] grid [1, 256] rows 1
+// CHECK: %[[O:.*]] = kern.dispatch "mla_prefill" {{{.*}}q_block = 32 : i64, {{.*}}}(%[[Q]], %{{.*}}, %{{.*}}, %[[C]], %[[SOME_P]], %[[SOME_S]], %[[PT]]) fixed [7, 1] grid [1, 32, -1, 2] rows 1
+// CHECK: kern.dispatch "gemm_bf16" {{.*}}(%[[O]], %{{.*}} grid [1, {{.*}} rows 1
+func.func @some_rows(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>, %c: !cache,
+                     %x: tensor<?x144xf32>, %t: tensor<?x32xf32>) -> tensor<?x16xf32>
+    attributes {r1.entry = "prefill", r1.max_tokens = 64, r1.max_logit_rows = 32, r1.max_context = 8192} {
+  %g = r1.gather_rows %x, %rows : (tensor<?x144xf32>, tensor<?xi32>) -> tensor<?x144xf32>
+  %table = r1.gather_rows %t, %rows : (tensor<?x32xf32>, tensor<?xi32>) -> tensor<?x32xf32>
+  %q = r1.rope %g, %table {heads = 2, interleaved = true, offset = 40} : (tensor<?x144xf32>, tensor<?x32xf32>) -> tensor<?x144xbf16>
+  %kv_b = r1.weight "kv_b" : tensor<128x64xbf16>
+  %o = r1.attention %q, %kv_b, %c, %p rows %rows {heads = 2, layer = 1, nope = 40, scale = 0.25 : f64, v = 24}
+      : (tensor<?x144xbf16>, tensor<128x64xbf16>, !cache, tensor<?xi32>, tensor<?xi32>) -> tensor<?x48xbf16>
+  %w = r1.weight "o" : tensor<16x48xbf16>
+  %y = r1.linear %o, %w : (tensor<?x48xbf16>, tensor<16x48xbf16>) -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
+
+// -----
+
+!cache = !r1.cache<layers = 2, kv_lora = 64, rope = 32>
+
 // The plain form in a decode step: tokens are of different sequences, so a tile holds one query.
 // CHECK-LABEL: @plain_decode
 // CHECK: kern.dispatch "mla_prefill" {{{.*}}q_block = 1 : i64, {{.*}} grid [0, 1, -1, 2]

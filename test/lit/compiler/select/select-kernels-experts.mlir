@@ -73,3 +73,16 @@ func.func @one_token(%x: tensor<?x32xbf16>, %l: tensor<?x8xf32>) -> tensor<?x2x4
       : (tensor<?x32xbf16>, tensor<?x2xi32>, tensor<8x48x32xf8E4M3FN>, tensor<8x1x1xf32>) -> tensor<?x2x48xbf16>
   return %y : tensor<?x2x48xbf16>
 }
+
+// -----
+
+// Experts that the function is given are grouped at its begin.
+// CHECK-LABEL: @given
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x32xbf16>, %[[IDS:[a-z0-9]+]]: tensor<?x2xi32>
+// CHECK: %[[G:.*]] = kern.dispatch "router_group" {{.*}}(%[[IDS]]) fixed [1, 1] grid [-1, 1] rows 0
+// CHECK: kern.dispatch "grouped_gemm_bf16" {{.*}}(%[[X]], %{{.*}}, %[[G]])
+func.func @given(%x: tensor<?x32xbf16>, %ids: tensor<?x2xi32>) -> tensor<?x2x16xf32> attributes {r1.max_tokens = 4} {
+  %w = r1.expert_weight "experts." ".up" : tensor<8x16x32xbf16>
+  %y = r1.expert_linear %x, %ids, %w : (tensor<?x32xbf16>, tensor<?x2xi32>, tensor<8x16x32xbf16>) -> tensor<?x2x16xf32>
+  return %y : tensor<?x2x16xf32>
+}

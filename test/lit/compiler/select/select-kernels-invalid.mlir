@@ -64,3 +64,17 @@ func.func @no_kernel(%x: tensor<?x32xf32>) -> tensor<?x64xf32> attributes {r1.ma
   %y = r1.concat_columns %x, %x : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x64xf32>
   return %y : tensor<?x64xf32>
 }
+
+// -----
+
+!cache = !r1.cache<layers = 2, kv_lora = 64, rope = 32>
+
+// Queries of every token, but rows of some.
+func.func @queries_and_rows(%ids: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?xi32>, %slots: tensor<?xi32>, %pages: tensor<?x?xi32>,
+                            %c: !cache, %q: tensor<?x144xbf16>) -> tensor<?x48xbf16> attributes {r1.entry = "prefill", r1.max_tokens = 4} {
+  %kv_b = r1.weight "kv_b" : tensor<128x64xbf16>
+  // expected-error @+1 {{has queries of all tokens and rows of some, or the other way round}}
+  %o = r1.attention %q, %kv_b, %c, %p rows %rows {heads = 2, layer = 1, nope = 40, scale = 0.25 : f64, v = 24}
+      : (tensor<?x144xbf16>, tensor<128x64xbf16>, !cache, tensor<?xi32>, tensor<?xi32>) -> tensor<?x48xbf16>
+  return %o : tensor<?x48xbf16>
+}

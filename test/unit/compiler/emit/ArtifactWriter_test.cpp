@@ -47,15 +47,14 @@ protected:
     llvm::Expected<artifact::SectionT> image = writer->addImage(std::string(5000, 'i'));
     if (!image)
       return image.takeError();
-    llvm::Expected<artifact::SectionT> section =
-        side ? writer->addSideSegment("model.0.weights", {job}, job.bytes + 100, tensors, threads)
-             : writer->addSegment({job}, job.bytes + 100, tensors, threads);
-    if (!section)
-      return section.takeError();
-    sectionOffset = section->offset;
+    auto stored =
+        writer->addSegment(side ? "model.0.weights" : "", {job}, job.bytes + 100, {}, tensors, threads);
+    if (!stored)
+      return stored.takeError();
+    sectionOffset = stored->section.offset;
     auto segment = std::make_unique<artifact::SegmentT>();
-    segment->bytes = section->bytes;
-    segment->section = std::make_unique<artifact::SectionT>(*std::move(section));
+    segment->bytes = stored->section.bytes;
+    segment->section = std::make_unique<artifact::SectionT>(std::move(stored->section));
     if (side)
       segment->side_file = "model.0.weights";
     segment->tensors.push_back(std::make_unique<artifact::TensorT>(describeTensor(job, 0)));

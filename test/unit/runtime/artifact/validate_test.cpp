@@ -31,6 +31,8 @@ TEST(Validate, EveryFieldIsChecked) {
       {"io offset", [&](ArtifactT& a) { launch(a).arguments[0] = {Space::Io, 0, 4}; }},
       {"cache layer", [&](ArtifactT& a) { launch(a).arguments[4] = {Space::Cache, 2, 0}; }},
       {"space", [&](ArtifactT& a) { launch(a).arguments[0] = {Space(9), 0, 0}; }},
+      {"ranks", [&](ArtifactT& a) { a.targets[0]->ranks = 0; }},
+      {"ranks of a CPU", [&](ArtifactT& a) { a.targets[0]->ranks = 2; }},
       {"rows", [&](ArtifactT& a) { launch(a).rows = Dim::Context; }},
       {"rows of nothing", [&](ArtifactT& a) { launch(a).rows = Dim::Const; }},
       {"grid zero", [&](ArtifactT& a) { launch(a).grid = {{Dim::Tokens, 0}}; }},
@@ -91,6 +93,55 @@ TEST(Validate, EveryFieldIsChecked) {
   };
   expect_refused(cases, with_change);
   EXPECT_TRUE(with_change([](ArtifactT&) {}).ok());
+}
+
+TEST(Validate, RangesInACheckpoint) {
+  // The segment's own bytes, and behind them two ranges of a shard.
+  auto in_place = [](ArtifactT& a) {
+    SegmentT& s = *a.segments[0];
+    a.checkpoint = "../model";
+    a.provenance->inputs.push_back(std::make_unique<InputFileT>());
+    a.provenance->inputs[0]->name = "part/model.safetensors";
+    a.provenance->inputs[0]->hash = std::make_unique<Hash>();
+    s.hash = std::make_unique<Hash>();
+    s.ranges = {Range(s.bytes, 100, 64, 0), Range(s.bytes + 100, 28, 8, 0)};
+    s.bytes += 128;
+  };
+  auto changed = [&](const std::function<void(ArtifactT&)>& change) {
+    return with_change([&](ArtifactT& a) { in_place(a), change(a); });
+  };
+  EXPECT_TRUE(with_change(in_place).ok()) << with_change(in_place).message();
+  auto first = [](ArtifactT& a, auto change) {
+    const Range r = a.segments[0]->ranges[0];
+    uint64_t offset = r.offset(), bytes = r.bytes(), at = r.file_offset();
+    uint32_t file = r.file();
+    change(offset, bytes, at, file);
+    a.segments[0]->ranges[0] = Range(offset, bytes, at, file);
+  };
+  const std::vector<Case> cases = {
+      {"no folder", [](ArtifactT& a) { a.checkpoint.clear(); }},
+      {"folder with a zero", [](ArtifactT& a) { a.checkpoint += '\0'; }},
+      {"no hash", [](ArtifactT& a) { a.segments[0]->hash.reset(); }},
+      {"no section", [](ArtifactT& a) { a.segments[0]->section.reset(); }},
+      {"overlap", [&](ArtifactT& a) { first(a, [](auto&, auto& bytes, auto&, auto&) { ++bytes; }); }},
+      {"order", [](ArtifactT& a) { std::swap(a.segments[0]->ranges[0], a.segments[0]->ranges[1]); }},
+      {"empty range", [&](ArtifactT& a) { first(a, [](auto&, auto& bytes, auto&, auto&) { bytes = 0; }); }},
+      {"huge range",
+       [&](ArtifactT& a) { first(a, [](auto&, auto& bytes, auto&, auto&) { bytes = UINT64_MAX; }); }},
+      {"far range",
+       [&](ArtifactT& a) { first(a, [](auto& offset, auto&, auto&, auto&) { offset = UINT64_MAX - 50; }); }},
+      {"beyond the segment",
+       [](ArtifactT& a) { a.segments[0]->ranges.emplace_back(a.segments[0]->bytes, 1, 0, 0); }},
+      {"a range less", [](ArtifactT& a) { a.segments[0]->ranges.pop_back(); }},
+      {"file", [&](ArtifactT& a) { first(a, [](auto&, auto&, auto&, auto& file) { file = 1; }); }},
+      {"place in the file",
+       [&](ArtifactT& a) { first(a, [](auto&, auto&, auto& at, auto&) { at = UINT64_MAX; }); }},
+      {"absolute name", [](ArtifactT& a) { a.provenance->inputs[0]->name = "/etc/passwd"; }},
+      {"name that leaves", [](ArtifactT& a) { a.provenance->inputs[0]->name = "part/../../key"; }},
+      {"name that ends outside", [](ArtifactT& a) { a.provenance->inputs[0]->name = "part/.."; }},
+      {"no name", [](ArtifactT& a) { a.provenance->inputs[0]->name.clear(); }},
+  };
+  expect_refused(cases, changed);
 }
 
 TEST(Validate, RandomIndexBytesNeverCrash) {

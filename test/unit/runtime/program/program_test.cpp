@@ -36,6 +36,38 @@ TEST(Program, MoreContextThanTheArtifactAllowsIsRefused) {
       << s.message();
 }
 
+// As mpirun says it to each process of a job.
+struct JobOf {
+  explicit JobOf(const char* processes) { setenv("OMPI_COMM_WORLD_SIZE", processes, 1); }
+  ~JobOf() { unsetenv("OMPI_COMM_WORLD_SIZE"); }
+};
+
+TEST(Program, AWrongNumberOfRanksIsRefused) {
+  using artifact::Device;
+  testing::Simulation simulation;
+  std::string path = temporary("ranks.r1a");
+  for (uint32_t ranks : {1u, 8u}) {
+    write_fake_model(
+        path, {.devices = {Device::Cuda}, .change = [&](ArtifactT& a) { a.targets[0]->ranks = ranks; }});
+    for (const char* processes : {"", "1", "2", "8", "eight", "0", "8 "}) {
+      JobOf job(processes);
+      Status s = Program::open(path).status();
+      std::string text = processes;
+      uint32_t found = text == "8" ? 8 : text == "2" ? 2 : 1;
+      bool number = text == "" || text == "1" || text == "2" || text == "8";
+      EXPECT_EQ(s.code(), !number          ? Code::kInvalidArgument
+                          : found == ranks ? Code::kOk
+                                           : Code::kUnsupported)
+          << ranks << " ranks, '" << processes << "': " << s.message();
+      if (!number || found == ranks)
+        continue;
+      const char* cure = ranks == 1 ? "start it alone" : "start it with mpirun -n 8";
+      EXPECT_NE(s.message().find(cure), std::string::npos) << s.message();
+      EXPECT_NE(s.message().find(path), std::string::npos) << s.message();
+    }
+  }
+}
+
 TEST(Program, TheStrongestTargetIsChosen) {
   flatbuffers::FlatBufferBuilder builder;
   ArtifactT a;
