@@ -297,7 +297,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> importModel(MLIRContext& context, const Mo
   if (config.quantization == checkpoint::Quantization::Fp8Block128Ue8m0)
     module.get()->setAttr(ir::kUe8m0Attr, UnitAttr::get(&context));
   GraphBuilder graph(*module, config, checkpoint, limits);
-  graph.entry("prefill", limits.prefillChunk, limits.prefillChunk);
+  graph.entry("prefill", limits.prefillChunk, std::min(limits.prefillChunk, StepLimits::kPrefillLogitRows));
   graph.entry("decode", limits.maxBatch, limits.maxBatch);
   for (int64_t i = config.numLayers; i < layers; ++i)
     graph.mtp(i);

@@ -12,6 +12,9 @@ struct StepLimits {
   int64_t maxContext = 4096;  // tokens of one sequence; a multiple of 64
   int64_t maxBatch = 16;      // sequences decoded together
   int64_t prefillChunk = 512; // tokens of a prompt computed together
+  // Rows of logits of a prefill step, at most. Nearly always one is wanted; room for a row of each token of a large chunk would be gigabytes
+  // (2.1 GB for 4096 of R1), so whoever wants them all gets them in steps of so many tokens.
+  static constexpr int64_t kPrefillLogitRows = 512;
 };
 
 /// A module with functions @prefill and @decode (and @mtp_<layer> for each multi-token-prediction layer the
