@@ -71,6 +71,11 @@ struct Runner {
   }
 };
 
+Measured measured(const std::vector<double>& values) {
+  auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return {median(values), *low, *high};
+}
+
 // As the makers of the model would have it.
 Sampling sampling_of(const artifact::Generation& g, uint64_t seed) {
   if (!g.do_sample())
@@ -97,25 +102,28 @@ Result<Report> run(Program& program, const Options& options) {
   Report r;
   R1_ASSIGN_OR_RETURN(Stream stream, Stream::make(device, program.target(), options.stream_bytes));
   r.stream_bytes = stream.bytes();
-  r.bandwidth_before = stream.bytes_per_second(device, 5);
-  MatrixRate before = matrix_rate(device, program.target());
-  r.matrix_instruction = before.instruction;
-  r.matrix_before = before.flops_per_second;
+  std::vector<double> bandwidths, matrix_rates;
+  auto measure_machine = [&] {
+    bandwidths.push_back(stream.bytes_per_second(device, 5));
+    MatrixRate rate = matrix_rate(device, program.target());
+    r.matrix_instruction = rate.instruction;
+    matrix_rates.push_back(rate.flops_per_second);
+  };
 
   Sampling sampling = sampling_of(*program.index().generation(), options.seed);
   R1_RETURN_IF_ERROR(check_sampling(sampling));
   Runner runner{Session(program), options, sampling, {}, {}, {}};
   R1_RETURN_IF_ERROR(runner.once(false));
   (void)profile(program); // kernels run slower for the first time
-  for (int i = 0; i < options.repetitions; ++i)
+  measure_machine();
+  for (int i = 0; i < options.repetitions; ++i) {
     R1_RETURN_IF_ERROR(runner.once(true));
-
-  r.bandwidth_after = stream.bytes_per_second(device, 5);
-  r.matrix_after = matrix_rate(device, program.target()).flops_per_second;
-  r.bandwidth = (r.bandwidth_before + r.bandwidth_after) / 2;
-  r.matrix_rate = (r.matrix_before + r.matrix_after) / 2;
-  if (r.matrix_rate == 0 && options.matrix_rate > 0) {
-    r.matrix_rate = r.matrix_before = r.matrix_after = options.matrix_rate;
+    measure_machine();
+  }
+  r.bandwidth = measured(bandwidths);
+  r.matrix_rate = measured(matrix_rates);
+  if (r.matrix_rate.median == 0 && options.matrix_rate > 0) {
+    r.matrix_rate = {options.matrix_rate, options.matrix_rate, options.matrix_rate};
     r.matrix_instruction = "as given";
   }
 
@@ -141,10 +149,10 @@ Result<Report> run(Program& program, const Options& options) {
   r.cache_bytes_per_step =
       batch * context * double(m.cache_page_bytes()) / m.page_tokens() * m.cache_layers();
   r.bytes_per_token = (r.weight_bytes_per_step + r.cache_bytes_per_step) / batch;
-  if (r.bandwidth > 0)
-    r.decode_bandwidth_ratio = r.weight_bytes_per_step / r.decode_step_seconds / r.bandwidth;
-  if (r.matrix_rate > 0)
-    r.prefill_matrix_ratio = r.flops_per_token * r.prefill_tokens_per_second / r.matrix_rate;
+  if (r.bandwidth.median > 0)
+    r.decode_bandwidth_ratio = r.weight_bytes_per_step / r.decode_step_seconds / r.bandwidth.median;
+  if (r.matrix_rate.median > 0)
+    r.prefill_matrix_ratio = r.flops_per_token * r.prefill_tokens_per_second / r.matrix_rate.median;
   return r;
 }
 

@@ -17,6 +17,10 @@ struct Options {
   double matrix_rate = 0; // operations a second, where they cannot be measured here: on a GPU
 };
 
+struct Measured {
+  double median = 0, lowest = 0, highest = 0;
+};
+
 // All times and rates are medians: of prefill over repetitions, of decode over every step.
 struct Report {
   double prefill_seconds = 0, prefill_tokens_per_second = 0;    // of one sequence
@@ -29,9 +33,10 @@ struct Report {
   double flops_per_token = 0;      // of prefill, on average: all that is computed, attention included
 
   uint64_t stream_bytes = 0;
-  double bandwidth_before = 0, bandwidth_after = 0, bandwidth = 0; // bytes a second; the mean of both
+  // What the machine can do, measured before the first repetition and after each, because it wanders: medians, lowest and highest.
+  Measured bandwidth; // bytes a second
   std::string matrix_instruction;
-  double matrix_before = 0, matrix_after = 0, matrix_rate = 0; // operations a second
+  Measured matrix_rate; // operations a second
 
   double decode_bandwidth_ratio = 0; // weight bytes a second of decode / bandwidth
   double prefill_matrix_ratio = 0;   // operations a second of prefill / matrix rate

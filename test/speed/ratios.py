@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-# Measured on two cores of a Zen 5 server processor, quiet or not: decode 0.93 to 1.0 of the stream in both types, prefill 0.8 to 0.9 of the dots.
+# Measured on two cores of a Zen 5 server processor, quiet or not: decode 0.66 to 0.91 of the stream in both types, prefill 0.76 to 0.79 of the dots.
 FLOORS = {"decode_bandwidth_ratio": 0.60, "prefill_matrix_ratio": 0.40}
 CONFIG = {
     "architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "hidden_size": 2048, "num_hidden_layers": 4,

@@ -27,13 +27,13 @@ static nlohmann::ordered_json to_json(const Program& program, const BenchArgs& a
           {"bytes_per_token", r.bytes_per_token},
           {"flops_per_token", r.flops_per_token},
           {"stream_bytes", r.stream_bytes},
-          {"bandwidth_before", r.bandwidth_before},
-          {"bandwidth_after", r.bandwidth_after},
-          {"bandwidth", r.bandwidth},
+          {"bandwidth", r.bandwidth.median},
+          {"bandwidth_lowest", r.bandwidth.lowest},
+          {"bandwidth_highest", r.bandwidth.highest},
           {"matrix_instruction", r.matrix_instruction},
-          {"matrix_rate_before", r.matrix_before},
-          {"matrix_rate_after", r.matrix_after},
-          {"matrix_rate", r.matrix_rate},
+          {"matrix_rate", r.matrix_rate.median},
+          {"matrix_rate_lowest", r.matrix_rate.lowest},
+          {"matrix_rate_highest", r.matrix_rate.highest},
           {"decode_bandwidth_ratio", r.decode_bandwidth_ratio},
           {"prefill_matrix_ratio", r.prefill_matrix_ratio}};
 }
@@ -46,17 +46,17 @@ static std::string table(const Program& program, const BenchArgs& args, const be
   text +=
       format("prefill    %10.1f tokens/s   %.3g GFLOP/token   %.1f GFLOP/s   ", r.prefill_tokens_per_second,
              r.flops_per_token / 1e9, r.flops_per_token * r.prefill_tokens_per_second / 1e9);
-  text += r.matrix_rate > 0
+  text += r.matrix_rate.median > 0
               ? format("%5.1f %% of %s\n", 100 * r.prefill_matrix_ratio, r.matrix_instruction.c_str())
               : "matrix rate unknown\n";
   text += format("decode     %10.1f tokens/s   %.3f MB/token      %.2f GB/s      %5.1f %% of the stream\n",
                  r.decode_tokens_per_second, r.bytes_per_token / 1e6,
                  r.weight_bytes_per_step / r.decode_step_seconds / 1e9, 100 * r.decode_bandwidth_ratio);
-  text += format("bandwidth  %10.2f GB/s       (%.2f before, %.2f after, %s streamed)\n", r.bandwidth / 1e9,
-                 r.bandwidth_before / 1e9, r.bandwidth_after / 1e9, size(double(r.stream_bytes)).c_str());
-  if (r.matrix_rate > 0)
-    text += format("matrix     %10.1f GFLOP/s    (%.1f before, %.1f after, %s)\n", r.matrix_rate / 1e9,
-                   r.matrix_before / 1e9, r.matrix_after / 1e9, r.matrix_instruction.c_str());
+  text += format("bandwidth  %10.2f GB/s       (%.2f to %.2f, %s streamed)\n", r.bandwidth.median / 1e9,
+                 r.bandwidth.lowest / 1e9, r.bandwidth.highest / 1e9, size(double(r.stream_bytes)).c_str());
+  if (r.matrix_rate.median > 0)
+    text += format("matrix     %10.1f GFLOP/s    (%.1f to %.1f, %s)\n", r.matrix_rate.median / 1e9,
+                   r.matrix_rate.lowest / 1e9, r.matrix_rate.highest / 1e9, r.matrix_instruction.c_str());
   return text;
 }
 
@@ -76,7 +76,7 @@ static nlohmann::ordered_json to_json(const bench::ProfileRow& row, const bench:
           {"weight_bytes", row.weight_bytes},
           {"cache_bytes", row.cache_bytes},
           {"flops", row.flops},
-          {"floor_seconds", bench::floor_seconds(row, r.bandwidth, r.matrix_rate)}};
+          {"floor_seconds", bench::floor_seconds(row, r.bandwidth.median, r.matrix_rate.median)}};
 }
 
 // Bytes are those of weights and cache, the floor is the time that they, or the operations, take at the machine's rates.
@@ -92,7 +92,7 @@ static std::string table(const std::vector<bench::ProfileRow>& rows, const bench
                    100 * row.seconds / total, 1e6 * row.seconds / calls, (unsigned long long)row.calls,
                    bytes / calls / 1e6, bytes / row.seconds / 1e9, row.flops / calls / 1e9,
                    row.flops / row.seconds / 1e12,
-                   100 * bench::floor_seconds(row, r.bandwidth, r.matrix_rate) / row.seconds,
+                   100 * bench::floor_seconds(row, r.bandwidth.median, r.matrix_rate.median) / row.seconds,
                    row.entry.c_str(), row.location.c_str(), row.kernel.c_str());
   }
   return text;
