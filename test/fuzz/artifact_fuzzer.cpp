@@ -1,5 +1,6 @@
 // The artifact reader on hostile bytes: whatever the file says, opening it ends in a value or a Status. The index is given a
 // right hash, so that what lies behind the hash is reached: the FlatBuffers verifier and every semantic check.
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -38,9 +39,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const Entry* e : *t->entries())
       for (const Launch* l : *e->launches())
         sum += t->kernels()->Get(l->kernel())->scratch_bytes() + l->location()->size();
-  for (const Segment* s : *(*checked)->segments())
+  for (const Segment* s : *(*checked)->segments()) {
     for (const Tensor* tensor : *s->tensors())
       sum += tensor->name()->size() + tensor->shape()->size();
+    for (uint32_t i = 0; s->ranges() && i < s->ranges()->size(); ++i) {
+      const Range& r = *s->ranges()->Get(i);
+      if (r.offset() + r.bytes() > s->bytes() || r.offset() + r.bytes() < r.offset())
+        abort();
+      sum += (*checked)->provenance()->inputs()->Get(r.file())->name()->size() +
+             (*checked)->checkpoint()->size();
+    }
+  }
   volatile uint64_t keep = sum;
   (void)keep;
   return 0;

@@ -117,7 +117,9 @@ void addCompile(CLI::App& app, int& code) {
   command->add_option("--max-context", o.limits.maxContext, "Tokens of one sequence")
       ->check(CLI::Range(1, 1 << 22))
       ->capture_default_str();
-  command->add_option("--prefill-chunk", o.limits.prefillChunk, "Prompt tokens computed together")
+  command
+      ->add_option("--prefill-chunk", o.limits.prefillChunk,
+                   "Prompt tokens computed together; more of them share what is read of the weights")
       ->check(CLI::Range(1, 8192))
       ->capture_default_str();
   command->add_option("--jobs", o.jobs, "Threads; the artifact does not depend on it")
